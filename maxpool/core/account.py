@@ -1,0 +1,61 @@
+"""`Account`: who an account is and what its owner decided about it.
+
+Frozen, and free of anything that changes while requests run (that is `core/pool`'s state) and of
+anything needed to reach it (origin, secret: config and ports).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PLAN_KINDS = frozenset({"subscription", "oauth", "client", "home"})
+"""Kinds whose tokens are already paid for; the others cost money per token."""
+
+UNKNOWN_PLAN_WEIGHT = 20.0
+"""A key has no plan: treated like the largest one, its own headers and 429s tell its limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One login or API key, by a stable `id`; the name is only a label.
+
+    `priority` and `tier`: lower first. `caps` and `reserve`: window name -> share 0..1 (a cap of .8
+    and a reserve of .2 mean the same; `emergency` opens the reserve when all else is closed).
+    `serves`: programs served, None = every program. `models`: pattern -> model name sent upstream,
+    empty = every model as named. `slots`: most leases at once, None = the pool's setting.
+    """
+
+    id: str
+    name: str
+    kind: str = "api_key"
+    provider: str = "anthropic"
+    plan: str | None = None
+    priority: int = 0
+    enabled: bool = True
+    tier: int = 0
+    weight: float = 1.0
+    caps: Mapping[str, float] = field(default_factory=dict)
+    reserve: Mapping[str, float] = field(default_factory=dict)
+    emergency: bool = False
+    serves: frozenset[str] | None = None
+    profiles: frozenset[str] | None = None
+    format: str = "anthropic"
+    models: Mapping[str, str] = field(default_factory=dict)
+    lacks: frozenset[str] = frozenset()
+    slots: int | None = None
+    probes: bool = False
+
+    @property
+    def paid(self) -> bool:
+        """Whether each token served here costs money."""
+        return self.kind not in PLAN_KINDS
+
+    @property
+    def plan_weight(self) -> float:
+        """Capacity relative to Pro = 1: 20x plans 20, 5x plans 5, unknown plans 20."""
+        plan = (self.plan or "").lower()
+        for mark, weight in (("20x", 20.0), ("5x", 5.0), ("pro", 1.0)):
+            if mark in plan:
+                return weight
+        return UNKNOWN_PLAN_WEIGHT

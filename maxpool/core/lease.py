@@ -1,0 +1,345 @@
+"""What goes into the pool and what comes out: requests, leases, waits, refusals, outcomes.
+
+Values only: no behaviour beyond what a value knows about itself. These names are the core's public
+contract, so positional and keyword construction both work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from maxpool.core.cost import Decision
+    from maxpool.core.eligibility import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens of one answer; the five kinds never overlap."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+
+    @property
+    def prefix(self) -> int:
+        """All tokens the model read: what the account's prompt cache may now hold."""
+        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRequest:
+    """Everything the pool may know of a request.
+
+    Token counts are estimates, times epoch seconds. `owner` is the id of the account a batch or
+    file belongs to; `needs` are capabilities (`images`, `tools`, `thinking`); `prefix_digest`
+    names tools + system so that sessions sharing them can share a cache.
+    """
+
+    model: str
+    session: str | None = None
+    agent: str | None = None
+    input_tokens: int = 0
+    max_output_tokens: int | None = None
+    stream: bool = True
+    format: str = "anthropic"
+    needs: frozenset[str] = frozenset()
+    signed_thinking: bool = False
+    cache_ttl_s: float = 300
+    prefix_digest: str | None = None
+    program: str | None = None
+    client_key: str | None = None
+    profile: str | None = None
+    priority: int = 0
+    arrived_at: float | None = None
+    max_wait_s: float | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to send one request to one account; released exactly once."""
+
+    id: str
+    account_id: str
+    model: str
+    started_at: float
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A waiter's place in the queue; passing it back to `acquire` keeps the place."""
+
+    id: int
+    queued_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing can serve now, something will; `until` is None when only an event can tell."""
+
+    until: float | None
+    reason: Reason
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Nothing can serve within the request's patience; `retry_at` is the soonest real recovery.
+
+    `counts`: how many accounts were unavailable for each reason.
+    """
+
+    reason: Reason
+    retry_at: float | None
+    detail: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+# -- outcomes: one class per row of the outcome table ------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """The account answered."""
+
+    usage: TokenUsage = field(default_factory=TokenUsage)
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaExceeded:
+    """A verdict on a whole window (`5h`, `7d`); `until` is its reset, None when unsaid."""
+
+    window: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyQuotaExceeded:
+    """A verdict on one model family's window."""
+
+    family: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited:
+    """A standard rate bucket is empty until its reset."""
+
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpendLimited:
+    """The organisation's spend limit is reached."""
+
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """A 429 without evidence of quota."""
+
+    retry_after_s: float | None = None
+    fingerprint: str = "429"
+
+
+@dataclass(frozen=True, slots=True)
+class Overloaded:
+    """The upstream has no capacity for this model (529, `overloaded_error`)."""
+
+    model: str
+    fingerprint: str = "529"
+
+
+@dataclass(frozen=True, slots=True)
+class TransientFailure:
+    """A server-side failure that may pass (5xx, 408, 409)."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuthRejected:
+    """401: the bearer was not accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthFinal:
+    """The login is over (revoked, not a member, OAuth not allowed); `reason` is the code or text."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """403 for no reason we know."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountClosed:
+    """The organisation is disabled or on hold."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BillingFailure:
+    """402, or the credit balance is too low."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMissing:
+    """This account does not offer that model."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRejected:
+    """The request itself is at fault; `retry_other` where one other account may see it otherwise."""
+
+    status: int
+    retry_other: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFailure:
+    """No answer: `refused`, `dns`, `tls`, `reset` or `timeout`; `sent` = bytes may have arrived."""
+
+    kind: str = "reset"
+    sent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """A 200 that is no answer: `html`, `empty`, `json` or `no_event`."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The answer ended after content and before its end."""
+
+    usage: TokenUsage = field(default_factory=TokenUsage)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientGone:
+    """The client left; nobody's fault."""
+
+    usage: TokenUsage = field(default_factory=TokenUsage)
+
+
+@dataclass(frozen=True, slots=True)
+class Internal:
+    """Our own exception; never changes an account's state."""
+
+
+Outcome = (
+    Success
+    | QuotaExceeded
+    | FamilyQuotaExceeded
+    | RateLimited
+    | SpendLimited
+    | Burst
+    | Overloaded
+    | TransientFailure
+    | AuthRejected
+    | AuthFinal
+    | Forbidden
+    | AccountClosed
+    | BillingFailure
+    | ModelMissing
+    | RequestRejected
+    | NetworkFailure
+    | Garbage
+    | Cut
+    | ClientGone
+    | Internal
+)
+
+
+# -- what else reaches the pool ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One window's numbers as a source told them; every field but `window` may be unknown.
+
+    `utilization` 0..1 (may exceed 1), `reset_at` epoch seconds, `status` the window's own verdict
+    (`allowed`, `allowed_warning`, `rejected`).
+    """
+
+    window: str
+    utilization: float | None = None
+    reset_at: float | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BucketReading:
+    """A standard rate-limit family: `requests`, `tokens`, `input-tokens`, `output-tokens`, ..."""
+
+    name: str
+    limit: float | None = None
+    remaining: float | None = None
+    reset_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """The usage endpoint's answer, normalised (see `core/ratelimit.read_usage`)."""
+
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFailure:
+    """A usage probe failed: that means unknown, never full and never free."""
+
+    kind: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialChange:
+    """What happened to an account's credential."""
+
+    kind: Literal["expires", "refreshed", "dead", "logged_in"]
+    expires_at: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a person asks of the pool; `account_id` where the action names an account."""
+
+    action: Literal[
+        "prefer",
+        "automatic",
+        "enable",
+        "disable",
+        "drain",
+        "reset",
+        "pause",
+        "resume",
+        "move_session",
+    ]
+    account_id: str | None = None
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One piece of work whose time has come; `account_id` None when it is the pool's own."""
+
+    kind: Literal["probe", "refresh", "save", "prewarm"]
+    account_id: str | None
+    at: float

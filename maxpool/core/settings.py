@@ -1,0 +1,98 @@
+"""`PoolSettings`: every limit of the pool, with unit, default and reason, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+DAY_S = 86_400.0
+
+
+def _window_lengths() -> Mapping[str, float]:
+    return {"5h": 5 * 3600.0, "7d": 7 * DAY_S}
+
+
+def _model_prices() -> Mapping[str, float]:
+    # List prices per token relative to Sonnet's (3 and 15 USD per million in and out).
+    return {"opus": 5 / 3, "sonnet": 1.0, "haiku": 1 / 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSettings:
+    """Settings of the pool. Seconds, shares 0..1, tokens and counts as the names say."""
+
+    # What the pool knows of quota
+    window_lengths: Mapping[str, float] = field(default_factory=_window_lengths)
+    full_at: float = 0.999  # the only utilization that closes a window without a verdict
+    reset_jitter_s: float = 60.0  # reset stamps this close name the same window
+    max_families: int = 16  # windows per account: bounds the map against invented names
+    max_buckets: int = 16
+
+    # Slots: 50 protects a plan's hidden concurrency limit; keys have their own rate headers
+    slots_per_account: int = 50
+    slots_per_key: int = 500
+    slots_total: int = 150  # leases on plan accounts, over all of them
+
+    # Cost (see core/cost)
+    quota_steepness: float = 3.0
+    quota_clip: float = 6.0
+    congestion_weight: float = 2.0
+    warm_bonus: float = 50.0
+    warm_share: float = 0.3  # a smaller warm prefix is not worth staying for
+    parent_bonus: float = 1.0  # a sub-agent's system prefix may be warm where its parent is
+    recovery_weight: float = 4.0
+    recovery_s: float = 300.0
+    failure_weight: float = 5.0
+    unknown_utilization: float = 0.5
+    soft_slots: float = 12.0  # L of a 20x plan
+    soft_slots_exponent: float = 0.4
+    soft_slots_min: float = 2.0
+    soft_slots_regrow_s: float = 600.0  # +1 per this long after a halving
+    model_prices: Mapping[str, float] = field(default_factory=_model_prices)
+    expected_output_tokens: float = 700.0  # until answers have been seen
+    output_price: float = 5.0  # output tokens cost five times input tokens
+    cache_read_price: float = 0.1
+    cache_write_price_5m: float = 1.25
+    cache_write_price_1h: float = 2.0
+    key_price: Literal["never", "after", "always"] = "after"
+    key_price_after_s: float = 20.0
+
+    # Benches and cooldowns
+    provisional_s: float = 10.0
+    provisional_max_s: float = 30.0
+    retry_after_min_s: float = 1.0
+    retry_after_max_s: float = DAY_S
+    quota_without_reset_s: float = 60.0
+    breaker_threshold: int = 3  # failures in a row
+    breaker_initial_s: float = 30.0
+    breaker_max_s: float = 900.0
+    forbidden_initial_s: float = 300.0
+    forbidden_max_s: float = 3600.0
+    spend_initial_s: float = 3600.0
+    spend_max_s: float = DAY_S
+    billing_s: float = 900.0
+    model_missing_s: float = 3600.0
+    network_s: float = 5.0
+    max_model_benches: int = 64  # per account
+
+    # Upstream-wide throttle
+    incident_window_s: float = 30.0
+    throttle_default_s: float = 30.0
+    throttle_reopen_s: tuple[float, ...] = (5.0, 10.0, 20.0, 20.0)
+    max_sightings: int = 64
+
+    # Sessions
+    max_bindings: int = 10_000
+    binding_age_s: float = 7 * DAY_S
+    max_warm_per_session: int = 4
+
+    # Queue
+    queue_limit: int = 64
+    queue_max_wait_s: float = 900.0
+
+    # Work that is due
+    save_gap_s: float = 1.0
+    probe_gap_s: float = 600.0
+    probe_lane_s: float = 10.0  # one account at a time in the whole pool
+    refresh_ahead_s: float = 600.0

@@ -1,0 +1,158 @@
+"""What the services need from the outside world, and the values they exchange.
+
+The adapters and the simulated world both satisfy these protocols; nothing here does anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+"""Header fields in wire order, names and values as bytes, duplicates kept."""
+
+
+class Secret:
+    """A credential that does not print itself: only its last four characters show."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself; call it where it is sent, nowhere else."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret(...{self._value[-4:]})" if len(self._value) >= 12 else "Secret(...)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class Clock(Protocol):
+    """The one source of time."""
+
+    def now(self) -> float:
+        """Epoch seconds, UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Return after `seconds`."""
+        ...
+
+
+class Chance(Protocol):
+    """The one source of randomness outside the simulated world."""
+
+    def jitter(self, low: float, high: float) -> float:
+        """A number evenly drawn from [low, high]."""
+        ...
+
+    def token(self) -> str:
+        """A fresh random identifier, 24 hex digits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where an account's requests go and how its credential is sent.
+
+    `base_url`: origin plus optional path prefix, no trailing slash. `auth_header`: `auto` (told by
+    the secret's prefix), `bearer`, `x-api-key`, `none` or any header's name. `headers`: static
+    extras. `strip_beta_headers`: `anthropic-beta` values that this origin does not take.
+    """
+
+    base_url: str
+    auth_header: str = "auto"
+    headers: tuple[tuple[str, str], ...] = ()
+    strip_beta_headers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request as it goes upstream; timeouts in seconds."""
+
+    method: str
+    url: str
+    headers: RawHeaders
+    body: bytes
+    connect_timeout_s: float
+    header_timeout_s: float
+    idle_timeout_s: float
+
+
+class ByteStream(Protocol):
+    """A response body: raw bytes as they arrive (still content-encoded)."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Chunks; raises `errors.StreamCut` when the body ends before it is complete."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give the connection back, or drop it when the body was not read to its end. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An upstream's answer: headers are there, the body is still to come."""
+
+    status: int
+    headers: RawHeaders
+    stream: ByteStream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreachable:
+    """No response headers came; `sent` is False only when surely no byte of the request was processed."""
+
+    kind: Literal["refused", "dns", "tls", "reset", "timeout", "protocol", "proxy"]
+    detail: str
+    sent: bool
+
+
+class Upstream(Protocol):
+    """The HTTP client of the data path. Never follows redirects, never adds headers but framing."""
+
+    async def send(self, call: Call) -> Reply | Unreachable:
+        """Send one request and return when response headers are there, or why they are not."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
+
+
+class StateStore(Protocol):
+    """Where the pool's snapshot rests between runs. Blocking: call it from a worker thread."""
+
+    def load(self) -> dict[str, Any] | None:
+        """The last snapshot, or None; a broken one is set aside first (see `set_aside`)."""
+        ...
+
+    def save(self, snapshot: Mapping[str, Any]) -> None:
+        """Write atomically; raises `errors.StateError` when that failed and nothing changed."""
+        ...
+
+    @property
+    def set_aside(self) -> str | None:
+        """Where a broken state file was put at start, if one was."""
+        ...
+
+    def close(self) -> None:
+        """Flush and close."""
+        ...
+
+
+class SecretSource(Protocol):
+    """Resolves an account's secret. Blocking for `file:` and `command:`: call it from a thread."""
+
+    def resolve(self, reference: str) -> Secret:
+        """The secret behind `env:NAME`, `file:PATH` or `command:...`; raises `errors.SecretError`."""
+        ...
