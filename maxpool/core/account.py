@@ -6,8 +6,11 @@ anything needed to reach it (origin, secret: config and ports).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PLAN_KINDS = frozenset({"subscription", "oauth", "client", "home"})
 """Kinds whose tokens are already paid for; the others cost money per token."""

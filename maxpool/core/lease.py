@@ -6,11 +6,12 @@ contract, so positional and keyword construction both work.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from maxpool.core.cost import Decision
     from maxpool.core.eligibility import Reason
 

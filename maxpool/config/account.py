@@ -1,0 +1,109 @@
+"""One `[[accounts]]` and one `[[client_keys]]` entry of the config file.
+
+What a person writes about an account. `derive` turns it into the core's `Account`; `checks` looks
+at what depends on more than one key. No secret is ever held here, only where it is to be found.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from pydantic import BeforeValidator, Field
+
+from maxpool.config.fields import (
+    BaseUrl,
+    HeaderName,
+    HeaderText,
+    HeaderValue,
+    KeyReference,
+    Name,
+    Names,
+    Plan,
+    SecretReference,
+    Section,
+    Sha256,
+    Share,
+    Window,
+    Word,
+    wrong,
+)
+
+EVERY_PROGRAM: Final = "*"
+CLAUDE_CODE: Final = "claude-code"
+
+_LATER_KINDS: Final = frozenset({"oauth", "client", "home"})
+_LATER_FORMATS: Final = frozenset({"openai-chat", "openai-responses"})
+
+
+def _kind(value: object) -> object:
+    if isinstance(value, str) and value in _LATER_KINDS:
+        raise wrong(
+            f"is {value}, which this version does not serve yet",
+            'the kinds served now are "api_key", "subscription" and "provider"',
+        )
+    return value
+
+
+def _format(value: object) -> object:
+    if isinstance(value, str) and value in _LATER_FORMATS:
+        raise wrong(
+            f"is {value}, which this version does not speak yet",
+            'only "anthropic" is served now',
+        )
+    return value
+
+
+class AccountConfig(Section):
+    """One account: who it is, where it is reached, what its owner decided about it."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None
+    name: Name
+    kind: Annotated[Literal["api_key", "subscription", "provider"], BeforeValidator(_kind)] = (
+        "api_key"
+    )
+    provider: Name | None = None
+    plan: Plan | None = None
+    secret: SecretReference | None = None
+    base_url: BaseUrl | None = None
+    allow_http: bool = False
+    format: Annotated[Literal["anthropic"], BeforeValidator(_format)] = "anthropic"
+    models: Mapping[Word, Word] = {}
+    priority: int = 0
+    enabled: bool = True
+    tier: Annotated[int, Field(ge=0)] = 0
+    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    caps: Mapping[Window, Share] = {}
+    reserve: Mapping[Window, Share] = {}
+    emergency: bool = False
+    serves: Names | None = None
+    profiles: Names | None = None
+    slots: Annotated[int, Field(ge=1)] | None = None
+    auth_header: HeaderName = "auto"
+    headers: Mapping[HeaderText, HeaderValue] = {}
+    strip_beta_headers: Names = ()
+
+    @property
+    def stable_id(self) -> str:
+        """The `id` written in the file, else one that stays the same while name and kind do."""
+        if self.id is not None:
+            return self.id
+        digest = hashlib.sha256(f"{self.kind}\0{self.name}".encode()).hexdigest()
+        return f"a-{digest[:12]}"
+
+    @property
+    def programs(self) -> frozenset[str] | None:
+        """The programs served, None for every program.
+
+        A subscription serves Claude Code only: the provider's terms, see accounts.md, Boundaries.
+        """
+        if self.serves is None:
+            return frozenset({CLAUDE_CODE}) if self.kind == "subscription" else None
+        return None if EVERY_PROGRAM in self.serves else frozenset(self.serves)
+
+
+class ClientKeyConfig(Section):
+    """A key that clients of this server may show: its hash, or where the key is found."""
+
+    name: Name
+    sha256: Sha256 | None = None
+    key: KeyReference | None = None

@@ -1,0 +1,152 @@
+"""Rules of the config that look at more than one key.
+
+Pure functions over the typed settings; each finding names the key to blame. They run over whatever
+parts of a file are valid, so that one wrong key does not hide another problem.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from maxpool.config.account import CLAUDE_CODE, AccountConfig, ClientKeyConfig
+from maxpool.config.fields import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from maxpool.config.locate import Path
+    from maxpool.config.model import QueueConfig, ServerConfig, UpstreamConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One problem: the key path to blame, what is wrong, what to write instead."""
+
+    path: Path
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The valid parts of a file; accounts and keys carry their position in it."""
+
+    server: ServerConfig | None = None
+    upstream: UpstreamConfig | None = None
+    queue: QueueConfig | None = None
+    accounts: Sequence[tuple[int, AccountConfig]] = ()
+    client_keys: Sequence[tuple[int, ClientKeyConfig]] = ()
+    names: Sequence[tuple[str, int, str]] = ()  # section, position, name: of invalid entries too
+
+
+def find(parts: Parts) -> Iterator[Finding]:
+    """Every broken rule."""
+    if parts.server is not None:
+        yield from _server(parts.server, bool(parts.client_keys))
+    if parts.upstream is not None:
+        yield from _plain_http(("upstream",), parts.upstream.base_url, parts.upstream.allow_http)
+    if parts.queue is not None:
+        yield from _queue(parts.queue)
+    yield from _unique(parts)
+    for index, key in parts.client_keys:
+        yield from _client_key(("client_keys", index), key)
+    for index, account in parts.accounts:
+        yield from _account(("accounts", index), account, parts.upstream)
+
+
+def _server(server: ServerConfig, has_keys: bool) -> Iterator[Finding]:
+    if (server.tls_cert is None) != (server.tls_key is None):
+        here, other = ("tls_cert", "tls_key") if server.tls_cert else ("tls_key", "tls_cert")
+        yield Finding(path=("server", here), message=f"needs {other} beside it")
+    if has_keys:
+        return
+    add = 'add a [[client_keys]] entry with a name and key = "env:NAME"'
+    if not is_loopback(server.host):
+        message = "listens beyond this machine, where every caller needs a key, and there is none"
+        yield Finding(path=("server", "host"), message=message, hint=add)
+    elif server.require_key:
+        yield Finding(
+            path=("server", "require_key"), message="asks for a key, and there is none", hint=add
+        )
+
+
+def _queue(queue: QueueConfig) -> Iterator[Finding]:
+    if queue.max_wait_allowed_s < queue.max_wait_s:
+        message = "must not be shorter than max_wait: it is the longest wait a client may ask for"
+        yield Finding(path=("queue", "max_wait_allowed"), message=message)
+
+
+def _plain_http(path: Path, base_url: str, allowed: bool) -> Iterator[Finding]:
+    parts = urlsplit(base_url)
+    if parts.scheme == "http" and not allowed and not is_loopback(parts.hostname or ""):
+        yield Finding(
+            path=(*path, "base_url"),
+            message="would send the credential unencrypted over the network",
+            hint="https://, or allow_http = true when that network is yours",
+        )
+
+
+def _unique(parts: Parts) -> Iterator[Finding]:
+    seen: dict[tuple[str, str, str], int] = {}
+    values = [(section, "name", index, name) for section, index, name in parts.names]
+    values += [("accounts", "id", index, a.id) for index, a in parts.accounts if a.id is not None]
+    for section, key, index, value in values:
+        first = seen.setdefault((section, key, value), index)
+        if first != index:
+            message = f"is the same as that of entry {first + 1}; each needs its own"
+            yield Finding(path=(section, index, key), message=message)
+
+
+def _client_key(path: Path, key: ClientKeyConfig) -> Iterator[Finding]:
+    if (key.sha256 is None) == (key.key is None):
+        both = key.sha256 is not None
+        message = "needs one of sha256 and key, not both" if both else "needs sha256 or key"
+        yield Finding(path=path, message=message, hint='key = "env:NAME"')
+
+
+def _account(
+    path: Path, account: AccountConfig, upstream: UpstreamConfig | None
+) -> Iterator[Finding]:
+    if account.base_url is not None:
+        yield from _plain_http(path, account.base_url, account.allow_http)
+    elif account.kind == "provider":
+        yield Finding(
+            path=path,
+            message="is a provider and needs base_url, the address of its API",
+            hint='base_url = "https://api.example.com"',
+        )
+    if account.secret is None and (account.kind != "provider") and account.auth_header != "none":
+        yield Finding(
+            path=path,
+            message="has no secret: say where its key or token is found",
+            hint='secret = "env:NAME" (or "file:PATH")',
+        )
+    if account.auth_header == "none" and account.secret is not None:
+        yield Finding(
+            path=(*path, "auth_header"), message="is none, so the secret would never be sent"
+        )
+    yield from _serves(path, account, upstream)
+
+
+def _serves(
+    path: Path, account: AccountConfig, upstream: UpstreamConfig | None
+) -> Iterator[Finding]:
+    if account.serves is not None and not account.serves:
+        yield Finding(
+            path=(*path, "serves"),
+            message="is empty: the account would serve nobody",
+            hint="enabled = false",
+        )
+        return
+    if account.kind != "subscription" or account.programs == frozenset({CLAUDE_CODE}):
+        return
+    base_url = account.base_url or (upstream.base_url if upstream is not None else None)
+    # The simulated upstream's invented subscriptions may serve every program: no terms bind them.
+    if base_url is not None and not is_loopback(urlsplit(base_url).hostname or ""):
+        yield Finding(
+            path=(*path, "serves"),
+            message="of a subscription may only be claude-code: its terms allow no other program",
+            hint='serves = ["claude-code"], and an api_key account for everything else',
+        )

@@ -1,0 +1,165 @@
+"""Bindings: which account a session is at home on, and where its prompt prefix is still warm.
+
+A session moves by need (its home cannot serve; it comes back while the cache there is warm) or by
+choice (elsewhere is cheaper; it re-homes). Bounded in number and age; the least recently used goes
+first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maxpool.core.lease import LeaseRequest, TokenUsage
+    from maxpool.core.settings import PoolSettings
+
+
+@dataclass(slots=True)
+class Warmth:
+    """An account's prompt cache for one session: `tokens` of its prefix until `until`."""
+
+    until: float
+    tokens: int
+
+
+@dataclass(slots=True)
+class Binding:
+    """One session (or one sub-agent of it)."""
+
+    key: str
+    home: str
+    last_used: float
+    current: str = ""
+    turns: int = 0
+    moves: int = 0
+    protected: bool = False
+    warm: dict[str, Warmth] = field(default_factory=dict)
+
+    def warm_at(self, account_id: str, now: float) -> Warmth | None:
+        """The warmth left on an account, None when it is cold."""
+        found = self.warm.get(account_id)
+        return found if found is not None and found.until > now else None
+
+
+@dataclass(slots=True)
+class Move:
+    """What re-binding meant: why, and how many warm tokens were left behind."""
+
+    why: str | None = None
+    moved: bool = False
+    lost_tokens: int = 0
+
+
+def session_key(request: LeaseRequest, *, parent: bool = False) -> str | None:
+    """The key a request's binding has; sub-agents of one session have their own."""
+    if request.session is None:
+        return None
+    if request.agent is None or parent:
+        return request.session
+    return f"{request.session}\x1f{request.agent}"
+
+
+@dataclass(slots=True)
+class Bindings:
+    """All bindings, least recently used first."""
+
+    settings: PoolSettings
+    by_key: OrderedDict[str, Binding] = field(default_factory=OrderedDict)
+
+    def find(self, key: str | None, now: float) -> Binding | None:
+        """The binding, unless it is too old to mean anything."""
+        if key is None:
+            return None
+        found = self.by_key.get(key)
+        if found is None or now - found.last_used > self.settings.binding_age_s:
+            return None
+        return found
+
+    def bind(
+        self, request: LeaseRequest, account_id: str, now: float, *, home_could_serve: bool
+    ) -> Move:
+        """Record that the request was given to an account, and say what kind of move that is."""
+        key = session_key(request)
+        if key is None:
+            return Move()
+        found = self.find(key, now)
+        if found is None:
+            found = Binding(key=key, home=account_id, last_used=now)
+            self.by_key[key] = found
+            self._trim(now)
+        move = self._move(found, account_id, now, home_could_serve=home_could_serve)
+        found.current, found.last_used = account_id, now
+        found.turns += 1
+        found.protected = found.protected or request.signed_thinking
+        self.by_key.move_to_end(key)
+        self._heat(found, account_id, now + request.cache_ttl_s, request.input_tokens)
+        return move
+
+    def _move(self, found: Binding, account_id: str, now: float, *, home_could_serve: bool) -> Move:
+        lost = found.warm_at(found.current, now) if found.current not in ("", account_id) else None
+        moved = lost is not None
+        why = None
+        if account_id != found.home:
+            why = "choice" if home_could_serve else "need"
+            if home_could_serve or found.warm_at(found.home, now) is None:
+                found.home = account_id  # by choice, or because nothing warm is left to return to
+        found.moves += moved
+        return Move(why, moved, lost.tokens if lost is not None else 0)
+
+    def _heat(self, found: Binding, account_id: str, until: float, tokens: int) -> None:
+        old = found.warm.pop(account_id, None)
+        if old is not None:
+            until, tokens = max(until, old.until), max(tokens, old.tokens)
+        found.warm[account_id] = Warmth(until, tokens)
+        while len(found.warm) > self.settings.max_warm_per_session:
+            del found.warm[next(iter(found.warm))]
+
+    def answered(
+        self, request: LeaseRequest, account_id: str, usage: TokenUsage, now: float
+    ) -> None:
+        """An answer tells what the account's cache now really holds."""
+        found = self.find(session_key(request), now)
+        if found is None or account_id not in found.warm:
+            return
+        if usage.prefix > 0:
+            found.warm[account_id] = Warmth(now + request.cache_ttl_s, usage.prefix)
+
+    def unused(self, request: LeaseRequest, account_id: str, now: float) -> None:
+        """The request never was answered there: nothing got warm by it."""
+        found = self.find(session_key(request), now)
+        if found is None or found.turns > 1:
+            return
+        found.warm.pop(account_id, None)
+
+    def forget_account(self, account_id: str) -> None:
+        """An account was removed: nothing is at home or warm there any more."""
+        for key in [k for k, b in self.by_key.items() if b.home == account_id]:
+            binding = self.by_key[key]
+            others = [a for a in binding.warm if a != account_id]
+            if others:
+                binding.home = others[-1]
+            else:
+                del self.by_key[key]
+        for binding in self.by_key.values():
+            binding.warm.pop(account_id, None)
+            if binding.current == account_id:
+                binding.current = ""
+
+    def rehome(self, key: str, account_id: str) -> bool:
+        """A person moves a session; False when there is no such session."""
+        found = self.by_key.get(key)
+        if found is None:
+            return False
+        found.home = account_id
+        found.warm = {account_id: Warmth(found.last_used + 3600.0, 1)}
+        return True
+
+    def _trim(self, now: float) -> None:
+        oldest = now - self.settings.binding_age_s
+        while self.by_key:
+            first = next(iter(self.by_key.values()))
+            if len(self.by_key) <= self.settings.max_bindings and first.last_used >= oldest:
+                return
+            del self.by_key[first.key]

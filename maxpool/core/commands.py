@@ -1,0 +1,57 @@
+"""What a person can ask of the pool while it runs, one branch a command.
+
+Returns the ids of the accounts that changed, or None when the command names nothing that exists.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maxpool.core.health import HealthEvent
+
+if TYPE_CHECKING:
+    from maxpool.core.lease import Command
+    from maxpool.core.pool import Pool
+
+
+def carry_out(pool: Pool, command: Command) -> list[str] | None:
+    """Carry a command out."""
+    match command.action:
+        case "automatic":
+            pool.selector.preferred = None
+            return []
+        case "pause" | "resume":
+            pool.paused = command.action == "pause"
+            return []
+        case "move_session":
+            return _move(pool, command)
+        case "prefer" | "enable" | "disable" | "drain" | "reset":
+            return _account(pool, command)
+
+
+def _move(pool: Pool, command: Command) -> list[str] | None:
+    account_id, session = command.account_id, command.session
+    if account_id not in pool.states or session is None or account_id is None:
+        return None
+    return [account_id] if pool.bindings.rehome(session, account_id) else None
+
+
+def _account(pool: Pool, command: Command) -> list[str] | None:
+    state = pool.states.get(command.account_id or "")
+    if state is None:
+        return None
+    match command.action:
+        case "prefer":
+            pool.selector.preferred = state.account.id
+        case "enable":
+            state.enabled, state.draining = True, False
+        case "disable":
+            state.enabled = False
+            if pool.selector.preferred == state.account.id:
+                pool.selector.preferred = None
+        case "drain":
+            state.draining = True
+        case _:
+            state.clear()
+            state.health.revive(HealthEvent.RESET)
+    return [state.account.id]

@@ -1,0 +1,195 @@
+"""What each outcome does to an account: the account column of the outcome table, one row a branch.
+
+Called by `Pool.release` alone, while the lease still counts as in flight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maxpool.core import lease as outcomes
+from maxpool.core.eligibility import Context, Eligible, Reason, check, mismatch
+from maxpool.core.health import HealthEvent
+from maxpool.core.throttle import EVERY_MODEL, Throttle
+
+if TYPE_CHECKING:
+    from maxpool.core.lease import LeaseRequest, Outcome
+    from maxpool.core.settings import PoolSettings
+    from maxpool.core.state import AccountState
+
+
+@dataclass(slots=True)
+class Effects:
+    """Applies outcomes to the state of accounts."""
+
+    settings: PoolSettings
+    states: dict[str, AccountState]
+    throttle: Throttle
+
+    def apply(
+        self,
+        state: AccountState,
+        lease_id: str,
+        request: LeaseRequest,
+        outcome: Outcome,
+        now: float,
+    ) -> set[str]:
+        """Change what the outcome says; returns the ids of all accounts that changed."""
+        changed = {state.account.id}
+        match outcome:
+            case outcomes.Success():
+                self._answered(state, lease_id)
+            case outcomes.RequestRejected() | outcomes.Cut():
+                state.health.answered(lease_id)  # it answered: not the account's fault
+            case outcomes.Burst() | outcomes.Overloaded():
+                changed |= self._capacity(state, request, outcome, now)
+            case outcomes.TransientFailure() | outcomes.Garbage():
+                state.health.failed(lease_id, now, self.settings)
+            case outcomes.NetworkFailure():
+                state.cool(Reason.NETWORK, now + self.settings.network_s)
+            case outcomes.ClientGone() | outcomes.Internal():
+                pass
+            case (
+                outcomes.QuotaExceeded()
+                | outcomes.FamilyQuotaExceeded()
+                | outcomes.RateLimited()
+                | outcomes.SpendLimited()
+            ):
+                self._limit(state, outcome, now)
+            case _:
+                self._fault(state, outcome, now)
+        state.health.lose_trial(lease_id)  # a probe that told nothing is handed on
+        return changed
+
+    def _answered(self, state: AccountState, lease_id: str) -> None:
+        state.health.answered(lease_id)
+        state.trips.clear()
+
+    def _limit(
+        self,
+        state: AccountState,
+        outcome: outcomes.QuotaExceeded
+        | outcomes.FamilyQuotaExceeded
+        | outcomes.RateLimited
+        | outcomes.SpendLimited,
+        now: float,
+    ) -> None:
+        s = self.settings
+        match outcome:
+            case outcomes.QuotaExceeded(window, until):
+                self.close(state, window, until, now)
+            case outcomes.FamilyQuotaExceeded(family, until):
+                self.close(state, f"7d:{family}", until, now)
+            case outcomes.RateLimited(until):
+                state.quota.close_buckets(self._bounded(until, now, s.quota_without_reset_s))
+            case outcomes.SpendLimited(until):
+                step = self._growing(state, Reason.SPEND_LIMIT, s.spend_initial_s, s.spend_max_s)
+                state.cool(Reason.SPEND_LIMIT, until if until is not None else now + step)
+
+    def _fault(
+        self,
+        state: AccountState,
+        outcome: outcomes.AuthRejected
+        | outcomes.AuthFinal
+        | outcomes.Forbidden
+        | outcomes.AccountClosed
+        | outcomes.BillingFailure
+        | outcomes.ModelMissing,
+        now: float,
+    ) -> None:
+        s = self.settings
+        match outcome:
+            case outcomes.AuthRejected():
+                state.health.end(HealthEvent.LOGIN_DIED, "the credential was not accepted")
+            case outcomes.AuthFinal(reason):
+                state.health.end(HealthEvent.LOGIN_DIED, reason)
+            case outcomes.AccountClosed(reason):
+                state.health.end(HealthEvent.ORGANISATION_CLOSED, reason)
+            case outcomes.Forbidden():
+                step = self._growing(
+                    state, Reason.FORBIDDEN, s.forbidden_initial_s, s.forbidden_max_s
+                )
+                state.cool(Reason.FORBIDDEN, now + step)
+            case outcomes.BillingFailure():
+                state.cool(Reason.BILLING, now + s.billing_s)
+            case outcomes.ModelMissing(model):
+                state.bench_model(
+                    model, Reason.MODEL_MISSING, now + s.model_missing_s, s.max_model_benches
+                )
+
+    def close(self, state: AccountState, name: str, until: float | None, now: float) -> None:
+        """Close one window by verdict; without a usable time until its own reset, else for a minute."""
+        window = state.quota.window(name, self.settings)
+        if window is None:
+            return
+        if until is None and window.reset_at is not None and window.reset_at > now:
+            until = window.reset_at
+        window.close(self._bounded(until, now, self.settings.quota_without_reset_s))
+
+    def _bounded(self, until: float | None, now: float, default_s: float) -> float:
+        if until is None or until <= now:
+            return now + default_s
+        return min(until, now + 40 * 86_400.0)
+
+    def _growing(self, state: AccountState, reason: Reason, first: float, most: float) -> float:
+        trips = state.trips.get(reason, 0)
+        state.trips[reason] = min(trips + 1, 32)
+        return min(first * 2.0**trips, most)
+
+    def _capacity(
+        self,
+        state: AccountState,
+        request: LeaseRequest,
+        outcome: outcomes.Burst | outcomes.Overloaded,
+        now: float,
+    ) -> set[str]:
+        s = self.settings
+        if isinstance(outcome, outcomes.Burst):
+            if state.in_flight >= 2:
+                state.shrink(now, s)
+            asked = outcome.retry_after_s
+            park = min(asked if asked is not None else s.provisional_s, s.provisional_max_s)
+            state.cool(Reason.PROVISIONAL, now + max(park, s.retry_after_min_s))
+            scope, retry_after_s = EVERY_MODEL, asked
+        else:
+            state.bench_model(
+                request.model, Reason.MODEL_COOLING, now + s.provisional_s, s.max_model_benches
+            )
+            scope, retry_after_s = request.model, None
+        fingerprint = f"{scope} {outcome.fingerprint}"[:200]
+        seen = self.throttle.saw(fingerprint, state.account.id, now)
+        if not self._incident(fingerprint, seen, request, now):
+            return set()
+        for account_id in seen:
+            self._unpark(account_id, request.model, scope)
+        self.throttle.open(scope, fingerprint, retry_after_s, now)
+        return set(seen)
+
+    def _incident(
+        self, fingerprint: str, seen: list[str], request: LeaseRequest, now: float
+    ) -> bool:
+        """Seen alike everywhere it could be: nothing untried, nobody answered well since."""
+        ctx = Context(self.settings)
+        since = self.throttle.first_seen(fingerprint)
+        able = 0
+        for account_id, state in self.states.items():
+            if not state.enabled or mismatch(state.account, request) is not None:
+                continue
+            able += 1
+            if state.answered_at is not None and state.answered_at > since:
+                return False
+            if account_id not in seen and isinstance(check(state, request, now, ctx), Eligible):
+                return False
+        return len(seen) >= 2 or able <= 1
+
+    def _unpark(self, account_id: str, model: str, scope: str) -> None:
+        state = self.states.get(account_id)
+        if state is None:
+            return
+        if scope == EVERY_MODEL:
+            state.uncool(Reason.PROVISIONAL)
+        else:
+            bench = state.model_benches.get(model)
+            if bench is not None and bench[0] is Reason.MODEL_COOLING:
+                del state.model_benches[model]

@@ -1,0 +1,228 @@
+"""Whether an account can carry a request now, and if not, why and until when.
+
+The one function `check` is read by the selector, the queue, the status page and every error text,
+so that all of them tell the same story. It decides nothing among the accounts that can.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from maxpool.core.family import family_of
+from maxpool.core.health import HealthState
+from maxpool.core.targets import upstream_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from maxpool.core.account import Account
+    from maxpool.core.lease import LeaseRequest
+    from maxpool.core.settings import PoolSettings
+    from maxpool.core.state import AccountState
+
+
+class Reason(StrEnum):
+    """Why an account (or the whole pool) cannot serve."""
+
+    # ends by itself, at a known time
+    QUOTA = "quota"
+    FAMILY_QUOTA = "family_quota"
+    RATE_LIMITED = "rate_limited"
+    SPEND_LIMIT = "spend_limit"
+    CAP = "cap"
+    RESERVE = "reserve"
+    COOLDOWN = "cooldown"
+    PROVISIONAL = "provisional"
+    BREAKER = "breaker"
+    FORBIDDEN = "forbidden"
+    BILLING = "billing"
+    NETWORK = "network"
+    MODEL_MISSING = "model_missing"
+    MODEL_COOLING = "model_cooling"
+    THROTTLE = "throttle"
+    KEY_PRICE = "key_price"
+    BUDGET = "budget"
+    BUCKET_EXHAUSTED = "bucket_exhausted"
+    # ends by an event
+    SLOTS_FULL = "slots_full"
+    TRIAL = "trial"
+    QUEUED = "queued"
+    # ends only when a person acts
+    LOCKED_OUT = "locked_out"
+    CLOSED = "closed"
+    DISABLED = "disabled"
+    DRAINING = "draining"
+    PAUSED = "paused"
+    # never ends for this request
+    MODEL = "model"
+    NEEDS = "needs"
+    PROFILE = "profile"
+    PROGRAM = "program"
+    FORMAT = "format"
+    OWNER = "owner"
+    EXCLUDED = "excluded"
+    # of the pool as a whole
+    QUEUE_FULL = "queue_full"
+    TIMED_OUT = "timed_out"
+    NO_ACCOUNTS = "no_accounts"
+
+
+BY_EVENT = frozenset({Reason.SLOTS_FULL, Reason.TRIAL, Reason.QUEUED, Reason.PAUSED})
+"""Reasons whose end no clock knows, but which do end while requests run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eligible:
+    """The account can carry the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """It cannot; `until` is the time the reason ends by itself, None when it does not."""
+
+    reason: Reason
+    until: float | None = None
+
+    @property
+    def temporary(self) -> bool:
+        """Whether waiting can help."""
+        return self.until is not None or self.reason in BY_EVENT
+
+
+ELIGIBLE = Eligible()
+
+
+@dataclass(slots=True)
+class Context:
+    """What `check` needs besides account and request."""
+
+    settings: PoolSettings
+    plan_in_flight: int = 0
+    emergency: bool = False
+
+
+def mismatch(account: Account, request: LeaseRequest) -> Reason | None:
+    """Why this account can never carry this request, whatever the time; None when it could."""
+    found: Reason | None = None
+    if account.models and upstream_model(account.models, request.model) is None:
+        found = Reason.MODEL
+    # Signatures of thinking never cross to another provider.
+    if request.signed_thinking and account.provider != "anthropic":
+        found = Reason.NEEDS
+    if account.lacks and request.needs & account.lacks:
+        found = Reason.NEEDS
+    if account.profiles is not None and request.profile not in account.profiles:
+        found = Reason.PROFILE
+    if account.serves is not None and request.program not in account.serves:
+        found = Reason.PROGRAM
+    if account.format != request.format:
+        found = Reason.FORMAT
+    if request.owner is not None and request.owner != account.id:
+        found = Reason.OWNER
+    return found
+
+
+def account_blocks(state: AccountState, now: float, ctx: Context) -> Iterator[Unavailable]:
+    """Everything that keeps the whole account from serving, whatever the request."""
+    if not state.enabled:
+        yield Unavailable(Reason.DISABLED)
+    if state.draining:
+        yield Unavailable(Reason.DRAINING)
+    health = state.health
+    if health.state is not HealthState.READY:
+        yield from _health_blocks(state, now)
+    for reason, until in state.cooldowns.items():
+        if until > now:
+            yield Unavailable(reason, until)
+    quota = state.quota
+    closed = quota.bucket_closed_until
+    if closed is not None and closed > now:
+        yield Unavailable(Reason.RATE_LIMITED, closed)
+    if quota.windows:
+        until_open = quota.account_closed(now, ctx.settings)
+        if until_open is not None:
+            yield Unavailable(Reason.QUOTA, until_open)
+        if state.account.caps or state.account.reserve:
+            yield from _owner_blocks(state, now, ctx)
+
+
+def _health_blocks(state: AccountState, now: float) -> Iterator[Unavailable]:
+    health = state.health
+    if health.state is HealthState.LOCKED_OUT:
+        yield Unavailable(Reason.LOCKED_OUT)
+    elif health.state is HealthState.CLOSED:
+        yield Unavailable(Reason.CLOSED)
+    elif health.state is HealthState.TRIAL:
+        yield Unavailable(Reason.TRIAL)
+    elif health.open_until > now:
+        yield Unavailable(Reason.BREAKER, health.open_until)
+
+
+def _owner_blocks(state: AccountState, now: float, ctx: Context) -> Iterator[Unavailable]:
+    account = state.account
+    limits = [(Reason.CAP, name, cap) for name, cap in account.caps.items()]
+    if not (ctx.emergency and account.emergency):
+        limits += [(Reason.RESERVE, name, 1.0 - share) for name, share in account.reserve.items()]
+    for reason, name, limit in limits:
+        window = state.quota.windows.get(name)
+        used = None if window is None else window.utilization_at(now)
+        if window is not None and used is not None and used >= limit:
+            reset_at = window.next_reset(now)
+            yield Unavailable(reason, reset_at if reset_at is not None else now + 60.0)
+
+
+def request_blocks(
+    state: AccountState, request: LeaseRequest, now: float, ctx: Context
+) -> Iterator[Unavailable]:
+    """What keeps this account from carrying this request, beyond the account itself."""
+    if len(state.quota.windows) > 2:
+        until = state.quota.closed(f"7d:{family_of(request.model)}", now, ctx.settings)
+        if until is not None:
+            yield Unavailable(Reason.FAMILY_QUOTA, until)
+    if state.model_benches:
+        bench = state.model_benches.get(request.model)
+        if bench is not None and bench[1] > now:
+            yield Unavailable(bench[0], bench[1])
+    if state.in_flight >= state.slots(ctx.settings) or (
+        not state.account.paid and ctx.plan_in_flight >= ctx.settings.slots_total
+    ):
+        yield Unavailable(Reason.SLOTS_FULL)
+
+
+def check(
+    state: AccountState, request: LeaseRequest, now: float, ctx: Context
+) -> Eligible | Unavailable:
+    """Whether the account can carry the request at `now`.
+
+    Of several reasons the one that ends last is the true cause: one that never ends by itself
+    before any other, then the latest deadline.
+    """
+    never = mismatch(state.account, request)
+    if never is not None:
+        return Unavailable(never)
+    worst: Unavailable | None = None
+    for block in account_blocks(state, now, ctx):
+        worst = _later(worst, block)
+    for block in request_blocks(state, request, now, ctx):
+        worst = _later(worst, block)
+    return ELIGIBLE if worst is None else worst
+
+
+def account_state(state: AccountState, now: float, ctx: Context) -> Unavailable | None:
+    """The account's own block, without any request; None when it is open."""
+    worst: Unavailable | None = None
+    for block in account_blocks(state, now, ctx):
+        worst = _later(worst, block)
+    return worst
+
+
+def _later(first: Unavailable | None, second: Unavailable) -> Unavailable:
+    return second if first is None or _rank(second) > _rank(first) else first
+
+
+def _rank(block: Unavailable) -> tuple[int, float]:
+    if block.until is not None:
+        return (1, block.until)
+    return (0, 0.0) if block.reason in BY_EVENT else (2, 0.0)

@@ -1,0 +1,398 @@
+"""`Pool`: the one owner of mutable state. Every decision of maxpool is made by these methods.
+
+Plain functions of their arguments and the state: no I/O, no clock (`now` is epoch seconds, UTC), no
+`await`, so decisions cannot race and the same calls always give the same choices. Readers (`view`,
+`snapshot`, `due`, `next_wake`) change nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from maxpool.core import commands, duty, learning, snapshot, view
+from maxpool.core.binding import Bindings
+from maxpool.core.cost import Decision, Prices
+from maxpool.core.effects import Effects
+from maxpool.core.eligibility import BY_EVENT, Context, Reason, Unavailable
+from maxpool.core.health import HealthEvent
+from maxpool.core.index import Index
+from maxpool.core.lease import (
+    Command,
+    CredentialChange,
+    Due,
+    Lease,
+    LeaseRequest,
+    Outcome,
+    ProbeFailure,
+    Refusal,
+    Ticket,
+    UsageReport,
+    Wait,
+)
+from maxpool.core.queue import ClassKey, Queue, class_of
+from maxpool.core.ratelimit import read_headers
+from maxpool.core.select import Blocked, Choice, Selector
+from maxpool.core.settings import PoolSettings
+from maxpool.core.state import AccountState
+from maxpool.core.throttle import Throttle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from maxpool.core.account import Account
+
+NOBODY_EXCLUDED: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Running:
+    """A lease that has not been released."""
+
+    lease: Lease
+    request: LeaseRequest
+    observed: bool = False
+
+
+@dataclass(slots=True)
+class Harm:
+    """What sessions lost by moving."""
+
+    moves: int = 0
+    cache_tokens_lost: int = 0
+
+
+class Pool:
+    """The account pool. See the module; times are epoch seconds, ids are the accounts' stable ids."""
+
+    def __init__(
+        self,
+        accounts: Iterable[Account] = (),
+        settings: PoolSettings | None = None,
+        now: float = 0.0,
+    ) -> None:
+        self.settings = settings or PoolSettings()
+        self.started_at = now
+        self.states: dict[str, AccountState] = {}
+        self.index = Index(self.states, self.settings)
+        self.bindings = Bindings(self.settings)
+        self.prices = Prices(self.settings)
+        self.queue = Queue(self.settings.queue_limit)
+        self.throttle = Throttle(self.settings)
+        self.effects = Effects(self.settings, self.states, self.throttle)
+        self.selector = Selector(self.states, self.index, self.bindings, self.prices)
+        self.running: dict[str, Running] = {}
+        self.harm = Harm()
+        self.paused = False
+        self.plan_in_flight = 0
+        self.leased = 0
+        self.revision = 0
+        self.saved_revision = 0
+        self.saved_at = now
+        for account in accounts:
+            self.add(account, now)
+
+    # -- leases --------------------------------------------------------------------------------
+
+    def acquire(
+        self,
+        request: LeaseRequest,
+        now: float,
+        *,
+        exclude: frozenset[str] = NOBODY_EXCLUDED,
+        ticket: Ticket | None = None,
+    ) -> Lease | Wait | Refusal:
+        """Lease the best account for a request, or say what to wait for, or why not to wait.
+
+        `exclude` holds ids of accounts this request must not use; a waiter passes its `ticket` back
+        to keep its place. Every `Lease` must be released exactly once.
+        """
+        self.index.advance(now)
+        key = class_of(request, exclude)
+        blocked = self._gate(request, key, ticket, now)
+        if blocked is None:
+            arrived = self._arrived(request, ticket, now)
+            choice = self.selector.choose(request, now, exclude, self._context(), arrived)
+            if isinstance(choice, Choice):
+                self.queue.leave(ticket)
+                return self._grant(request, choice, now, now - arrived)
+            blocked = choice
+        return self._hold(request, key, blocked, ticket, now)
+
+    def cancel(self, ticket: Ticket, now: float) -> None:
+        """A waiter left the queue."""
+        self.queue.leave(ticket)
+
+    def observe(
+        self,
+        account_id: str,
+        headers: Mapping[str, str],
+        now: float,
+        *,
+        lease: Lease | None = None,
+        status: int | None = None,
+    ) -> None:
+        """Take in response headers (lower-case names) as soon as they are there."""
+        state = self.states.get(account_id)
+        running = self.running.get(lease.id) if lease is not None else None
+        if running is not None:
+            running.observed = True
+            if status is not None:
+                self.throttle.settle(running.lease.id, status, now)
+        if state is None:
+            return
+        if status is not None and 200 <= status < 300:
+            state.answered_at = now
+        report = read_headers(headers, now, lease.model if lease is not None else None)
+        if report.readings or report.buckets or report.rejections or report.allowed is not None:
+            quota = state.quota
+            quota.merge(report.readings, now, "headers", self.settings)
+            quota.merge_buckets(report.buckets, self.settings)
+            if report.allowed:
+                quota.allow()
+            for rejection in report.rejections:
+                self.effects.close(state, rejection.window, rejection.until, now)
+            self._changed(account_id, now)
+
+    def release(self, lease: Lease, outcome: Outcome, now: float) -> None:
+        """End a lease with what happened; a second release of the same lease does nothing."""
+        running = self.running.pop(lease.id, None)
+        if running is None:
+            return
+        state = self.states.get(lease.account_id)
+        if not running.observed:
+            learning.settle_unobserved(self.throttle, lease.id, outcome, now)
+        if state is None:
+            return  # removed meanwhile: nobody else takes its place
+        request = running.request
+        learning.count(self, state, running, outcome, now)
+        changed = self.effects.apply(state, lease.id, request, outcome, now)
+        state.in_flight -= 1
+        if not state.account.paid:
+            self.plan_in_flight -= 1
+        for account_id in changed:
+            self._changed(account_id, now)
+
+    # -- what else is learned -------------------------------------------------------------------
+
+    def learn(self, account_id: str, report: UsageReport | ProbeFailure, now: float) -> None:
+        """Take in the usage endpoint's answer, or that it failed and why (which means unknown)."""
+        state = self.states.get(account_id)
+        if state is None:
+            return
+        duty.probed(state, report, now, self.settings)
+        if isinstance(report, UsageReport):
+            state.quota.merge(report.readings, now, "probe", self.settings)
+        self._changed(account_id, now)
+
+    def credential(self, account_id: str, change: CredentialChange, now: float) -> None:
+        """A credential's expiry became known, or it was refreshed, died, or was renewed by a login."""
+        state = self.states.get(account_id)
+        if state is None:
+            return
+        kept = state.credential
+        if change.expires_at is not None:
+            kept.expires_at = change.expires_at
+        match change.kind:
+            case "expires":
+                pass
+            case "refreshed":
+                kept.refreshed_at = now
+            case "dead":
+                kept.dead = change.reason or "dead"
+                state.health.end(HealthEvent.LOGIN_DIED, kept.dead)
+            case "logged_in":
+                kept.dead, kept.granted_at = "", now
+                state.health.revive(HealthEvent.LOGGED_IN)
+        self._changed(account_id, now)
+
+    def command(self, command: Command, now: float) -> bool:
+        """Carry out what a person asks; False when it names nothing that exists."""
+        changed = commands.carry_out(self, command)
+        for account_id in changed or ():
+            self._changed(account_id, now)
+        self.revision += 1
+        return changed is not None
+
+    # -- accounts --------------------------------------------------------------------------------
+
+    def add(self, account: Account, now: float) -> None:
+        """Add an account; one with the same id is updated."""
+        if account.id in self.states:
+            self.update(account, now)
+            return
+        self.states[account.id] = AccountState(account=account, enabled=account.enabled)
+        self._changed(account.id, now)
+
+    def update(self, account: Account, now: float) -> None:
+        """Take new settings of an account; running leases and what is known of it stay."""
+        state = self.states.get(account.id)
+        if state is None:
+            self.add(account, now)
+            return
+        if state.account.paid != account.paid:
+            self.plan_in_flight += state.in_flight if state.account.paid else -state.in_flight
+        if state.account.enabled != account.enabled:
+            state.enabled = account.enabled
+        state.account = account
+        self.index.renew(account.id, now)
+        self.revision += 1
+
+    def remove(self, account_id: str, now: float) -> None:
+        """Forget an account; leases on it end without effect, no other account inherits anything."""
+        state = self.states.pop(account_id, None)
+        if state is None:
+            return
+        if not state.account.paid:
+            self.plan_in_flight -= state.in_flight
+        self.index.remove(account_id)
+        self.bindings.forget_account(account_id)
+        self.throttle.forget_account(account_id)
+        for lease_id in [i for i, r in self.running.items() if r.lease.account_id == account_id]:
+            self.throttle.lost(lease_id)
+            del self.running[lease_id]
+        if self.selector.preferred == account_id:
+            self.selector.preferred = None
+        self.revision += 1
+
+    # -- readers ---------------------------------------------------------------------------------
+
+    def due(self, now: float) -> list[Due]:
+        """Work whose time has come: probes, refreshes, saves."""
+        return duty.due(self, now)
+
+    def next_wake(self, now: float) -> float | None:
+        """When something changes by itself, so that waiters should ask again."""
+        times = [w.until for w in self.queue.waiters.values() if w.until is not None]
+        times += [w.deadline for w in self.queue.waiters.values()]
+        for at in (self.index.next_alarm(), self.throttle.next_change(now)):
+            if at is not None:
+                times.append(at)
+        later = [t for t in times if t > now]
+        return min(later, default=now if times else None)
+
+    def view(self, now: float) -> view.PoolView:
+        """A frozen picture for status, CLI, dashboard and metrics."""
+        return view.picture(self, now)
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """Everything with a future, JSON-able and versioned; leases in flight are not part of it."""
+        return snapshot.dump(self, now)
+
+    @classmethod
+    def restore(
+        cls,
+        data: Mapping[str, Any],
+        accounts: Iterable[Account],
+        settings: PoolSettings | None = None,
+        now: float = 0.0,
+    ) -> Pool:
+        """A pool of these accounts with what a snapshot knows of them.
+
+        Raises `errors.StateError` for a snapshot this version cannot read.
+        """
+        pool = cls(accounts, settings, now)
+        snapshot.load(pool, data, now)
+        return pool
+
+    def saved(self, revision: int, now: float) -> None:
+        """A snapshot of that revision is durable."""
+        self.saved_revision, self.saved_at = revision, now
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _context(self) -> Context:
+        return Context(self.settings, self.plan_in_flight)
+
+    def _arrived(self, request: LeaseRequest, ticket: Ticket | None, now: float) -> float:
+        if request.arrived_at is not None:
+            return request.arrived_at
+        return ticket.queued_at if ticket is not None else now
+
+    def _gate(
+        self, request: LeaseRequest, key: ClassKey, ticket: Ticket | None, now: float
+    ) -> Blocked | None:
+        """What holds back every request of this kind, whatever the accounts."""
+        if not self.states:
+            return Blocked(Unavailable(Reason.NO_ACCOUNTS))
+        if self.paused:
+            return Blocked(Unavailable(Reason.PAUSED))
+        if self.throttle.pauses:
+            pause = self.throttle.gate(request.model, now)
+            if pause is not None:
+                until = pause.until if pause.until > now else None
+                return Blocked(Unavailable(Reason.THROTTLE, until))
+        if self.queue.waiters:
+            first = self.queue.ahead(key, ticket, now)
+            if first is not None:
+                return Blocked(Unavailable(Reason.QUEUED, first.until))
+        return None
+
+    def _grant(self, request: LeaseRequest, choice: Choice, now: float, waited_s: float) -> Lease:
+        state = choice.state
+        account_id = state.account.id
+        self.leased += 1
+        move = self.bindings.bind(
+            request, account_id, now, home_could_serve=choice.home_could_serve
+        )
+        self.harm.moves += move.moved
+        self.harm.cache_tokens_lost += move.lost_tokens
+        decision = Decision(
+            "cost", account_id, choice.cost, choice.candidates, move.why, max(waited_s, 0.0)
+        )
+        lease = Lease(
+            f"{int(self.started_at):x}-{self.leased}", account_id, request.model, now, decision
+        )
+        self.running[lease.id] = Running(lease, request)
+        state.in_flight += 1
+        if not state.account.paid:
+            self.plan_in_flight += 1
+        state.last_leased_at, state.lease_order = now, self.leased
+        state.health.take_trial(lease.id)
+        self.throttle.probing(request.model, lease.id)
+        self.prices.learn_weight(choice.weight)
+        self._changed(account_id, now)
+        return lease
+
+    def _hold(
+        self,
+        request: LeaseRequest,
+        key: ClassKey,
+        blocked: Blocked,
+        ticket: Ticket | None,
+        now: float,
+    ) -> Wait | Refusal:
+        """Queue a request that waiting can help, refuse any other at once."""
+        cause = blocked.cause
+        waiter = self.queue.find(ticket)
+        patience = request.max_wait_s
+        if patience is None:
+            patience = self.settings.queue_max_wait_s
+        deadline = self._arrived(request, ticket, now) + patience
+        refused: Reason | None = None
+        if (
+            not (
+                cause.until is not None
+                or cause.reason in BY_EVENT
+                or cause.reason is Reason.THROTTLE
+            )
+            or now >= deadline
+            or (cause.until is not None and cause.until > deadline)
+        ):
+            refused = cause.reason
+        elif waiter is None and self.queue.full():
+            refused = Reason.QUEUE_FULL
+        if refused is not None:
+            self.queue.leave(ticket)
+            retry_at = cause.until if cause.until is not None and cause.until > now else None
+            return Refusal(refused, retry_at, cause.reason.value, blocked.counts)
+        if waiter is None:
+            waiter = self.queue.join(request, key, now, deadline)
+        self.queue.reseat(waiter, key)
+        waiter.reason, waiter.until = cause.reason, cause.until
+        return Wait(cause.until, cause.reason, waiter.ticket)
+
+    def _changed(self, account_id: str, now: float) -> None:
+        if account_id in self.states:
+            self.index.place(account_id, now)
+        self.revision += 1

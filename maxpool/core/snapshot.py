@@ -1,0 +1,195 @@
+"""The pool's memory across restarts: a versioned, JSON-able picture of all that has a future.
+
+Kept: windows with a reset, verdicts, cooldowns and breakers with trip counts, dead logins, bindings,
+throttles, counters. Not kept: leases in flight, waiters, and a utilization whose reset is unknown.
+Deadlines are absolute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from maxpool.core.binding import Binding, Warmth
+from maxpool.core.eligibility import Reason
+from maxpool.core.health import HealthState
+from maxpool.core.state import Credential, LastError, Probing
+from maxpool.core.tally import Counts
+from maxpool.core.throttle import Pause
+from maxpool.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from maxpool.core.pool import Pool
+    from maxpool.core.state import AccountState
+    from maxpool.core.window import QuotaWindow
+
+VERSION = 1
+_V = TypeVar("_V")
+
+
+def dump(pool: Pool, now: float) -> dict[str, Any]:
+    """The snapshot of a pool."""
+    return {
+        "version": VERSION,
+        "saved_at": now,
+        "revision": pool.revision,
+        "preferred": pool.selector.preferred,
+        "paused": pool.paused,
+        "harm": {"moves": pool.harm.moves, "cache_tokens_lost": pool.harm.cache_tokens_lost},
+        "prices": {
+            "outputs": dict(pool.prices.outputs),
+            "mean": pool.prices.mean,
+            "seen": pool.prices.seen,
+        },
+        "accounts": {account_id: _dump_account(s) for account_id, s in pool.states.items()},
+        "bindings": [_dump_binding(b) for b in pool.bindings.by_key.values()],
+        "pauses": [
+            {"scope": p.scope, "until": p.until, "failed_probes": p.failed_probes}
+            for p in pool.throttle.pauses.values()
+        ],
+    }
+
+
+def load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
+    """Give a fresh pool what a snapshot knows; accounts that are no longer configured are dropped."""
+    version = data.get("version")
+    if version != VERSION:
+        raise StateError(
+            f"the saved state has version {version!r}, this maxpool reads {VERSION}",
+            "Start the maxpool that wrote it, or go on without its memory: it was set aside.",
+        )
+    try:
+        _load(pool, data, now)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StateError(
+            f"the saved state cannot be read ({type(error).__name__}: {error})",
+            "It was set aside; the pool starts with what the accounts' next answers tell.",
+        ) from error
+
+
+def _load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
+    for account_id, saved in data["accounts"].items():
+        state = pool.states.get(account_id)
+        if state is not None:
+            _load_account(pool, state, saved, now)
+            pool.index.place(account_id, now)
+    for saved in data["bindings"]:
+        if saved["home"] in pool.states:
+            warm = {a: Warmth(*w) for a, w in saved["warm"].items() if a in pool.states}
+            binding = Binding(**{**saved, "warm": warm})
+            pool.bindings.by_key[binding.key] = binding
+    for saved in data["pauses"]:
+        pool.throttle.pauses[saved["scope"]] = Pause(**saved)
+    preferred = data["preferred"]
+    pool.selector.preferred = preferred if preferred in pool.states else None
+    pool.paused = bool(data["paused"])
+    pool.harm.moves = data["harm"]["moves"]
+    pool.harm.cache_tokens_lost = data["harm"]["cache_tokens_lost"]
+    pool.prices.outputs.update(data["prices"]["outputs"])
+    pool.prices.mean, pool.prices.seen = data["prices"]["mean"], data["prices"]["seen"]
+
+
+def _dump_account(state: AccountState) -> dict[str, Any]:
+    health = state.health
+    return {
+        "enabled": state.enabled if state.enabled != state.account.enabled else None,
+        "draining": state.draining,
+        "windows": [
+            _dump_window(w)
+            for w in state.quota.windows.values()
+            if w.reset_at is not None or w.closed_until is not None
+        ],
+        "bucket_closed_until": state.quota.bucket_closed_until,
+        "health": {
+            "state": health.state.value,
+            "failures": health.failures,
+            "trips": health.trips,
+            "open_until": health.open_until,
+            "reason": health.reason,
+        },
+        "cooldowns": {reason.value: until for reason, until in state.cooldowns.items()},
+        "trips": {reason.value: n for reason, n in state.trips.items()},
+        "model_benches": {m: [r.value, until] for m, (r, until) in state.model_benches.items()},
+        "shrunk": [state.shrunk_to, state.shrunk_at],
+        "credential": asdict(state.credential),
+        "probing": asdict(state.probing),
+        "total": asdict(state.tally.total),
+        "minutes": [[minute, asdict(c)] for minute, c in state.tally.minutes],
+        "last_error": None if state.last_error is None else asdict(state.last_error),
+    }
+
+
+def _dump_window(window: QuotaWindow) -> dict[str, Any]:
+    return {
+        "name": window.name,
+        "utilization": window.utilization if window.reset_at is not None else None,
+        "reset_at": window.reset_at,
+        "status": window.status,
+        "read_at": window.read_at,
+        "closed_until": window.closed_until,
+        "history": [list(point) for point in window.history],
+    }
+
+
+def _load_account(pool: Pool, state: AccountState, saved: Mapping[str, Any], now: float) -> None:
+    if saved["enabled"] is not None:
+        state.enabled = bool(saved["enabled"])
+    state.draining = bool(saved["draining"])
+    for window in saved["windows"]:
+        _load_window(pool, state, window)
+    state.quota.bucket_closed_until = _time(saved["bucket_closed_until"])
+    health, kept = state.health, saved["health"]
+    health.state = HealthState(kept["state"])
+    if health.state is HealthState.TRIAL:
+        health.state = HealthState.OPEN  # its probe did not survive
+    health.failures, health.trips = int(kept["failures"]), int(kept["trips"])
+    health.open_until, health.reason = float(kept["open_until"]), str(kept["reason"])
+    state.cooldowns = _by_reason(saved["cooldowns"], float)
+    state.trips = _by_reason(saved["trips"], int)
+    for model, (reason, until) in saved["model_benches"].items():
+        state.model_benches[model] = (Reason(reason), float(until))
+    state.shrunk_to, state.shrunk_at = saved["shrunk"]
+    state.credential = Credential(**saved["credential"])
+    state.probing = Probing(**saved["probing"])
+    state.tally.total = Counts(**saved["total"])
+    for minute, counts in saved["minutes"]:
+        if now / 60 - minute < 120:
+            state.tally.minutes.append((int(minute), Counts(**counts)))
+    if saved["last_error"] is not None:
+        state.last_error = LastError(**saved["last_error"])
+
+
+def _load_window(pool: Pool, state: AccountState, saved: Mapping[str, Any]) -> None:
+    window = state.quota.window(saved["name"], pool.settings)
+    if window is None:
+        return
+    window.reset_at = _time(saved["reset_at"])
+    if window.reset_at is not None:
+        window.utilization = _time(saved["utilization"])
+    window.status, window.read_at = saved["status"], _time(saved["read_at"])
+    window.closed_until = _time(saved["closed_until"])
+    window.source = "restored"
+    window.history.extend((float(at), float(used)) for at, used in saved["history"])
+
+
+def _by_reason(saved: Mapping[str, Any], kind: Callable[[Any], _V]) -> dict[Reason, _V]:
+    return {Reason(reason): kind(value) for reason, value in saved.items()}
+
+
+def _time(value: Any) -> float | None:  # noqa: ANN401  (straight from JSON)
+    return None if value is None else float(value)
+
+
+def _dump_binding(binding: Binding) -> dict[str, Any]:
+    return {
+        "key": binding.key,
+        "home": binding.home,
+        "last_used": binding.last_used,
+        "current": binding.current,
+        "turns": binding.turns,
+        "moves": binding.moves,
+        "protected": binding.protected,
+        "warm": {a: [w.until, w.tokens] for a, w in binding.warm.items()},
+    }

@@ -1,0 +1,148 @@
+"""`AccountState`: everything about one account that changes while requests run.
+
+Owned by `core/pool` alone; other rooms read it. Its parts (quota, health) know their own rules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maxpool.core.health import Health
+from maxpool.core.quota import Quota
+from maxpool.core.tally import Tally
+
+if TYPE_CHECKING:
+    from maxpool.core.account import Account
+    from maxpool.core.eligibility import Reason
+    from maxpool.core.settings import PoolSettings
+
+
+@dataclass(slots=True)
+class Credential:
+    """What the pool knows of a credential: times, never the secret."""
+
+    expires_at: float | None = None
+    refreshed_at: float | None = None
+    granted_at: float | None = None
+    dead: str = ""
+
+
+@dataclass(slots=True)
+class LastError:
+    """The last failure of an account, for people."""
+
+    kind: str
+    at: float
+    message: str
+
+
+@dataclass(slots=True)
+class Probing:
+    """When an account's usage was asked for, and when it may be asked again."""
+
+    last_at: float | None = None
+    next_at: float = 0.0
+    failures: int = 0
+    last_result: str = ""
+
+
+@dataclass(slots=True)
+class AccountState:
+    """One account's changing parts; times in epoch seconds."""
+
+    account: Account
+    enabled: bool
+    draining: bool = False
+    quota: Quota = field(default_factory=Quota)
+    health: Health = field(default_factory=Health)
+    cooldowns: dict[Reason, float] = field(default_factory=dict)
+    trips: dict[Reason, int] = field(default_factory=dict)
+    model_benches: OrderedDict[str, tuple[Reason, float]] = field(default_factory=OrderedDict)
+    in_flight: int = 0
+    shrunk_to: float | None = None
+    shrunk_at: float = 0.0
+    last_leased_at: float | None = None
+    answered_at: float | None = None
+    lease_order: int = 0
+    credential: Credential = field(default_factory=Credential)
+    probing: Probing = field(default_factory=Probing)
+    tally: Tally = field(default_factory=Tally)
+    last_error: LastError | None = None
+
+    def slots(self, settings: PoolSettings) -> int:
+        """The most leases at once."""
+        if self.account.slots is not None:
+            return self.account.slots
+        return settings.slots_per_key if self.account.paid else settings.slots_per_account
+
+    def base_limit(self, settings: PoolSettings) -> float:
+        """L of scheduling: 12 for a 20x plan, less for smaller ones, at least 2."""
+        share = math.pow(self.account.plan_weight / 20.0, settings.soft_slots_exponent)
+        limit = settings.soft_slots * share
+        return max(limit * self.account.weight, settings.soft_slots_min)
+
+    def soft_limit(self, now: float, settings: PoolSettings) -> float:
+        """L now: halved by bursts, growing back by one every `soft_slots_regrow_s`."""
+        base = self.base_limit(settings)
+        if self.shrunk_to is None:
+            return base
+        grown = self.shrunk_to + (now - self.shrunk_at) // settings.soft_slots_regrow_s
+        return min(base, max(grown, 1.0))
+
+    def shrink(self, now: float, settings: PoolSettings) -> None:
+        """A burst with two or more in flight: half of what was in flight is the new L."""
+        self.shrunk_to = max(min(self.in_flight, self.soft_limit(now, settings)) / 2.0, 1.0)
+        self.shrunk_at = now
+
+    def cool(self, reason: Reason, until: float) -> None:
+        """Set aside until then; a second, shorter cooldown never shortens the first."""
+        self.cooldowns[reason] = max(until, self.cooldowns.get(reason, until))
+
+    def uncool(self, reason: Reason) -> None:
+        """End a cooldown before its time."""
+        self.cooldowns.pop(reason, None)
+
+    def bench_model(self, model: str, reason: Reason, until: float, limit: int) -> None:
+        """Set one model aside on this account; keeps the later deadline, bounded in number."""
+        old = self.model_benches.pop(model, None)
+        if old is not None and old[1] > until:
+            reason, until = old
+        self.model_benches[model] = (reason, until)
+        while len(self.model_benches) > limit:
+            self.model_benches.popitem(last=False)
+
+    def parked_until(self) -> float:
+        """The latest deadline of any cooldown or open breaker, 0 when there never was one."""
+        latest = max(self.cooldowns.values(), default=0.0)
+        return max(latest, self.health.open_until)
+
+    def recovering(self, now: float, settings: PoolSettings) -> float:
+        """1 right after un-parking, falling to 0 over `recovery_s`."""
+        ended = self.parked_until()
+        if ended <= 0.0 or ended > now:
+            return 0.0
+        return max(0.0, 1.0 - (now - ended) / settings.recovery_s)
+
+    def tidy(self, now: float, settings: PoolSettings) -> None:
+        """Drop deadlines so old that nothing reads them any more."""
+        old = now - settings.recovery_s
+        if self.cooldowns and min(self.cooldowns.values()) <= old:
+            self.cooldowns = {r: t for r, t in self.cooldowns.items() if t > old}
+        if self.health.open_until and self.health.open_until <= old:
+            self.health.open_until = 0.0
+        if self.model_benches:
+            ended = [m for m, (_, until) in self.model_benches.items() if until <= now]
+            for model in ended:
+                del self.model_benches[model]
+
+    def clear(self) -> None:
+        """A person's reset: forget benches, cooldowns and verdicts."""
+        self.cooldowns.clear()
+        self.trips.clear()
+        self.model_benches.clear()
+        self.quota.reopen()
+        self.shrunk_to = None
+        self.last_error = None

@@ -1,0 +1,74 @@
+"""Counts of one account: all time, and the last hour by the minute. Bounded; decides nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maxpool.core.lease import TokenUsage
+
+MINUTES = 60
+
+
+@dataclass(slots=True)
+class Counts:
+    """Requests, failures and tokens of some span of time."""
+
+    requests: int = 0
+    failed: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+    def add(self, usage: TokenUsage, *, failed: bool) -> None:
+        """Count one ended lease."""
+        self.requests += 1
+        self.failed += failed
+        self.tokens_in += usage.input
+        self.tokens_out += usage.output
+        self.cache_read += usage.cache_read
+        self.cache_write += usage.cache_write_5m + usage.cache_write_1h
+
+    def merge(self, other: Counts) -> None:
+        """Add another span's counts to these."""
+        self.requests += other.requests
+        self.failed += other.failed
+        self.tokens_in += other.tokens_in
+        self.tokens_out += other.tokens_out
+        self.cache_read += other.cache_read
+        self.cache_write += other.cache_write
+
+
+@dataclass(slots=True)
+class Tally:
+    """All-time counts, one entry per minute of the last hour, and recent times."""
+
+    total: Counts = field(default_factory=Counts)
+    minutes: deque[tuple[int, Counts]] = field(default_factory=lambda: deque(maxlen=MINUTES))
+    times_ms: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=200))
+
+    def add(self, usage: TokenUsage, now: float, took_s: float, *, failed: bool) -> None:
+        """Count one ended lease that lasted `took_s`."""
+        minute = int(now // 60)
+        if not self.minutes or self.minutes[-1][0] != minute:
+            self.minutes.append((minute, Counts()))
+        self.minutes[-1][1].add(usage, failed=failed)
+        self.total.add(usage, failed=failed)
+        if not failed:
+            self.times_ms.append((now, took_s * 1000.0))
+
+    def last(self, now: float, minutes: int = MINUTES) -> Counts:
+        """Counts of the last `minutes` minutes."""
+        since, found = int(now // 60) - minutes, Counts()
+        for minute, counts in self.minutes:
+            if minute > since:
+                found.merge(counts)
+        return found
+
+    def p50_ms(self, now: float) -> float | None:
+        """Median time of the last hour's answers (at most the last 200), milliseconds."""
+        times = sorted(ms for at, ms in self.times_ms if now - at <= 3600.0)
+        return times[len(times) // 2] if times else None
