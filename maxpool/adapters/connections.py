@@ -23,7 +23,7 @@ from maxpool.adapters.sockets import SocketBackend, SocketStream
 from maxpool.errors import MaxpoolError
 
 _URL = re.compile(
-    r"(https?)://(\[[0-9A-Fa-f:.%]+\]|[^/?#@:\[\]]+)(?::(\d{1,5}))?([/?][^#]*)?", re.A
+    r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?([/?][^#]*)?(?:#.*)?"
 )
 _TARGET = re.compile(r"[!-~]*")
 
@@ -52,9 +52,7 @@ class Address:
             scheme=scheme,
             host=host.strip("[]"),
             port=int(port) if port else (443 if scheme == "https" else 80),
-            authority=(f"{host}:{port}" if port else host).encode(
-                "idna" if not host.isascii() else "ascii"
-            ),
+            authority=(f"{host}:{port}" if port else host).encode("ascii"),
             target=(path if path[0] == "/" else f"/{path}").encode("ascii"),
         )
 
@@ -62,7 +60,7 @@ class Address:
         """The same for httpcore, with another request target if given."""
         return httpcore2.URL(
             scheme=self.scheme.encode("ascii"),
-            host=self.host.encode("utf-8"),
+            host=self.host.encode("ascii"),
             port=self.port,
             target=self.target if target is None else target,
         )

@@ -6,9 +6,12 @@ One of the two places that read the environment (the other is config/). It decid
 from __future__ import annotations
 
 import os
+import signal
 import time
 import urllib.request
+from contextlib import suppress
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +28,11 @@ def pid() -> int:
     return os.getpid()
 
 
+def has_file_modes() -> bool:
+    """Whether the system knows owner, group and others on files (Windows does not)."""
+    return os.name == "posix"
+
+
 def is_running(process_id: int) -> bool:
     """Whether a process with that id exists (it may belong to somebody else)."""
     try:
@@ -34,6 +42,15 @@ def is_running(process_id: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def kill_group(leader: int) -> None:
+    """End a process that leads its own group, and all that is in the group, at once."""
+    with suppress(ProcessLookupError, PermissionError):
+        if has_file_modes():
+            os.killpg(leader, signal.SIGKILL)
+        else:
+            os.kill(leader, signal.SIGTERM)
 
 
 def raise_open_files_limit() -> int:
@@ -56,6 +73,33 @@ def raise_open_files_limit() -> int:
             continue
         return int(limit)
     return int(soft)
+
+
+def listener_on(port: int) -> str | None:
+    """`name (pid N)` of a process listening on TCP `port`, where the system lets us see it (Linux)."""
+    inodes = {
+        fields[9]
+        for table in ("/proc/net/tcp", "/proc/net/tcp6")
+        for fields in map(str.split, _lines(table))
+        if len(fields) > 9 and fields[3] == "0A" and fields[1].endswith(f":{port:04X}")
+    }
+    wanted = {f"socket:[{inode}]" for inode in inodes}
+    for entry in Path("/proc").glob("[0-9]*/fd/*") if wanted else ():
+        try:
+            if os.readlink(entry) in wanted:
+                folder = entry.parent.parent
+                name = (folder / "comm").read_text(errors="replace").strip()
+                return f"{name} (pid {folder.name})"
+        except OSError:  # another user's process, or one that just ended
+            continue
+    return None
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
 
 
 def local_utc_offset_s(at: float) -> int:

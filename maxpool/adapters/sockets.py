@@ -86,8 +86,9 @@ class SocketStream(httpcore2.AsyncNetworkStream, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone; what was received before can still be read."""
-        self._lost = True
-        self._failure = exc
+        if not self._aborted:  # our own abort is no end the peer made
+            self._lost = True
+            self._failure = exc
         _wake(self._reader)
         _wake(self._writer, httpcore2.WriteError("the connection was lost"))
 

@@ -1,12 +1,15 @@
 """The HTTP client of the data path: `ports.Upstream` over HTTP/1.1.
 
 httpx2's engine does the HTTP (`httpcore2.AsyncHTTP11Connection`, over h11) on connections of
-`adapters/connections`. It never follows a redirect, keeps no cookie, adds no header but framing, repeats no request whose bytes may have
-arrived, and never puts a header or a body into an error's text.
+`adapters/connections`. It never follows a redirect, keeps no cookie, adds no header but framing,
+repeats no request whose bytes may have arrived, and never puts a header or a body into an error's
+text.
 """
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any
 
@@ -27,6 +30,7 @@ ProxyLookup = Callable[[str, str], "str | None"]
 _FRAMING = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"expect"}
 )
+_QUOTE = re.compile(r":| b['\"]|\(?bytearray")
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -49,6 +53,8 @@ class HttpUpstream:
         self._dialer = Dialer(ca_file)
         self._proxy_for = proxy_for or process.EnvironmentProxies()
         self._closed = False
+        # At DEBUG httpcore logs response headers; no log may hold those at any level (O6).
+        logging.getLogger("httpcore2").setLevel(logging.WARNING)
 
     async def send(self, call: Call) -> Reply | Unreachable:
         """Send one request; return when response headers are there, or why they are not."""
@@ -185,7 +191,7 @@ def _request(
 
 def _unreachable(exc: Exception, socket: SocketStream | None) -> Unreachable:
     sent = socket is not None and socket.sent > 0
-    detail = str(exc) or type(exc).__name__
+    detail = _told(exc)
     match exc:
         case ConnectFailed():
             return Unreachable(kind=exc.kind, detail=detail, sent=False)
@@ -202,8 +208,20 @@ def _unreachable(exc: Exception, socket: SocketStream | None) -> Unreachable:
 def _cut(exc: Exception, socket: SocketStream) -> StreamCut:
     match exc:
         case httpcore2.TimeoutException():
-            return StreamCut("idle", str(exc))
+            return StreamCut("idle", _told(exc))
         case httpcore2.ProtocolError():
-            return StreamCut("truncated" if socket.ended else "protocol", str(exc))
+            return StreamCut("truncated" if socket.ended else "protocol", _told(exc))
         case _:
-            return StreamCut("reset", str(exc))
+            return StreamCut("reset", _told(exc))
+
+
+def _told(exc: Exception) -> str:
+    """What `exc` says, without the header or the bytes that h11 quotes in its messages."""
+    if isinstance(exc, httpcore2.LocalProtocolError):
+        return "the request's headers are not valid HTTP"
+    text = (
+        _QUOTE.split(str(exc), maxsplit=1)[0]
+        if isinstance(exc, httpcore2.ProtocolError)
+        else str(exc)
+    )
+    return text or type(exc).__name__

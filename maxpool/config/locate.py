@@ -60,6 +60,7 @@ class _Scanner:
         self.at += 2 if array else 1
         path: Path = ()
         for key in keys[:-1]:
+            self.lines.setdefault((*path, key), line)
             path = self._inside((*path, key))
         path = (*path, keys[-1])
         if not array:

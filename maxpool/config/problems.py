@@ -46,6 +46,22 @@ _BOUNDS = {
 }
 
 
+_QUOTED = re.compile(r"""\"[^\"]*\"?|'[^']*'?""")
+_REFERENCE = re.compile(r"""[\"'](?:env|file):""")
+_SYNTAX = (
+    (r"Cannot overwrite a value", "this key has a value already, further up"),
+    (r"Cannot declare .* twice", "this section stands further up already; put the keys together"),
+    (r"Expected '=' after a key.*", "a key is followed by = and its value"),
+    (r"Expected newline or end of document.*", "something is left over behind the value"),
+    (r"Invalid value", "this is no value"),
+    (r"Unterminated string", "this text is never closed by its quote"),
+    (
+        r"Expected '\]' at the end of a table declaration",
+        "this section's name is never closed by ]",
+    ),
+)
+
+
 class Describer:
     """Problems of one file: knows its path, its text and where each key stands."""
 
@@ -87,12 +103,13 @@ def from_syntax(path: str, text: str, error: tomllib.TOMLDecodeError) -> ConfigP
     line = int(found[1]) if found else len(lines)
     line = min(line, len(lines))
     offending = lines[line - 1].strip() if line else ""
-    words = re.sub(r"\s*\(at [^)]*\)", "", message)
+    words = next((plain for pattern, plain in _SYNTAX if re.match(pattern, message)), "")
+    words = words or re.sub(r"\s*\(at [^)]*\)", "", message)
     return ConfigProblem(
         path=path,
         line=line,
         text=hide(offending),
-        message=f"is not valid TOML: {words[:1].lower()}{words[1:]}",
+        message=f"not valid TOML: {words[:1].lower()}{words[1:]}",
         hint=_syntax_hint(offending),
     )
 
@@ -123,7 +140,7 @@ def hide(line: str) -> str:
     """The line without anything that may be a secret; references stay readable."""
     found = re.match(r"\s*[\"']?([\w-]+)[\"']?\s*=", line)
     if re.search(r"\b(?:secret|key|sha256)[\"']?\s*=", line) or (found and found[1] == "headers"):
-        line = re.sub(r"([\"'])(?!(?:env|file):)[^\"']*(?:[\"']|$)", r'"..."', line)
+        line = _QUOTED.sub(lambda text: text[0] if _REFERENCE.match(text[0]) else '"..."', line)
         if not re.search(r"[\"']", line):
             line = re.sub(r"=.*", "= ...", line)
     line = re.sub(r"//[^/@\s\"']+@", "//...@", line)

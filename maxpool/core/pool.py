@@ -77,7 +77,7 @@ class Pool:
         self.index = Index(self.states, self.settings)
         self.bindings = Bindings(self.settings)
         self.prices = Prices(self.settings)
-        self.queue = Queue(self.settings.queue_limit)
+        self.queue = Queue(self.settings.queue_limit, self.settings.queue_grace_s)
         self.throttle = Throttle(self.settings)
         self.effects = Effects(self.settings, self.states, self.throttle)
         self.selector = Selector(self.states, self.index, self.bindings, self.prices)
@@ -323,7 +323,7 @@ class Pool:
                 until = pause.until if pause.until > now else None
                 return Blocked(Unavailable(Reason.THROTTLE, until))
         if self.queue.waiters:
-            first = self.queue.ahead(key, ticket, now)
+            first = self.queue.ahead(key, ticket, now, self.revision)
             if first is not None:
                 return Blocked(Unavailable(Reason.QUEUED, first.until))
         return None
@@ -389,7 +389,7 @@ class Pool:
         if waiter is None:
             waiter = self.queue.join(request, key, now, deadline)
         self.queue.reseat(waiter, key)
-        waiter.reason, waiter.until = cause.reason, cause.until
+        waiter.asked(cause.reason, cause.until, self.revision)
         return Wait(cause.until, cause.reason, waiter.ticket)
 
     def _changed(self, account_id: str, now: float) -> None:

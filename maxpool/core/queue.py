@@ -42,6 +42,13 @@ class Waiter:
     deadline: float
     reason: Reason
     until: float | None
+    asked_revision: int = -1
+    missed_since: float | None = None
+
+    def asked(self, reason: Reason, until: float | None, revision: int) -> None:
+        """It asked, and this is what it waits for now."""
+        self.reason, self.until = reason, until
+        self.asked_revision, self.missed_since = revision, None
 
 
 @dataclass(slots=True)
@@ -49,6 +56,7 @@ class Queue:
     """Waiters by ticket id, in order of arrival."""
 
     limit: int
+    grace_s: float = 1.0
     waiters: dict[int, Waiter] = field(default_factory=dict)
     by_class: dict[ClassKey, dict[int, None]] = field(default_factory=dict)
     last_id: int = 0
@@ -60,16 +68,29 @@ class Queue:
         """Whether nobody else may wait."""
         return len(self.waiters) >= self.limit
 
-    def ahead(self, key: ClassKey, ticket: Ticket | None, now: float) -> Waiter | None:
-        """The first of the same class if it came earlier; waiters past their deadline do not count."""
-        while same := self.by_class.get(key):
-            first = self.waiters[next(iter(same))]
+    def ahead(
+        self, key: ClassKey, ticket: Ticket | None, now: float, revision: int
+    ) -> Waiter | None:
+        """The first of the same class, if it came earlier and is still there.
+
+        Nobody tells when a waiter silently goes away: one that let a change pass (of the pool, or
+        its own time) for `grace_s` without asking again no longer stands in anybody's way.
+        """
+        for waiter_id in self.by_class.get(key, ()):
+            first = self.waiters[waiter_id]
             if ticket is not None and first.ticket.id >= ticket.id:
                 return None
-            if first.deadline >= now:
+            if first.deadline >= now and not self._absent(first, now, revision):
                 return first
-            self.leave(first.ticket)
         return None
+
+    def _absent(self, waiter: Waiter, now: float, revision: int) -> bool:
+        due = waiter.until is not None and waiter.until <= now
+        if waiter.asked_revision == revision and not due:
+            return False
+        if waiter.missed_since is None:
+            waiter.missed_since = now
+        return now - waiter.missed_since > self.grace_s
 
     def find(self, ticket: Ticket | None) -> Waiter | None:
         """The waiter of a ticket, None when it left."""

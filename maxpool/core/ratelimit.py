@@ -4,8 +4,7 @@ Total functions: whatever a header says (NaN, 1e400, nothing, ten thousand digit
 what cannot be read is None, never "free" (claim S17). Nothing here decides what becomes of an
 account: `wire/verdict` names the outcome, `core/pool` keeps the state.
 
-Header names and their meaning: design/protocol.md A1 (public captures of 2026-07 and 08) and
-platform.claude.com/docs/en/api/rate-limits for the standard ones.
+Header names: design/protocol.md A1; platform.claude.com/docs/en/api/rate-limits (standard ones).
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from maxpool.core.lease import BucketReading, Reading, UsageReport
 
 FULL: Final = 0.999
 WELL_BELOW: Final = 0.95  # readings are rounded and lag: above this a window may be the cause
-FIVE_HOURS_S: Final = 5 * 3600.0
 RETRY_AFTER_MIN_S: Final = 1.0
 RETRY_AFTER_MAX_S: Final = 86_400.0
 MAX_LIMITS: Final = 64
+MAX_NAMES: Final = 128
 MAX_VALUE_CHARS: Final = 256  # longer values are no numbers and no dates
 
 _NATIVE: Final = ("anthropic-ratelimit-", "anthropic-priority-", "anthropic-fast-")
@@ -87,15 +86,14 @@ def read_headers(headers: Mapping[str, str], now: float, model: str | None = Non
     names = [name for name in headers if name.startswith(_PREFIXES)]
     if not names:
         return NOTHING if wait is None else HeaderReport(retry_after_s=wait)
-    told: list[Reading] = []
+    told: dict[str, dict[str, str]] = {}
     buckets: dict[str, dict[str, str]] = {}
-    for name in names:
+    for name in names[:MAX_NAMES]:
         kind, key, field = _parse_name(name) if len(name) <= MAX_VALUE_CHARS else ("", "", "")
-        if kind == "window":
-            told.append(_reading(_window_name(key, model), field, headers[name]))
-        elif kind == "bucket":
-            buckets.setdefault(key, {}).setdefault(field, headers[name])
-    windows = _by_window(told)
+        if kind:
+            group = told if kind == "window" else buckets
+            group.setdefault(key, {}).setdefault(field, headers[name])
+    windows = _by_window(_reading(_window_name(key, model), one) for key, one in told.items())
     allowed = _allowed(headers.get(_UNIFIED + "status"))
     rejections: tuple[Rejection, ...] = ()
     suspects: tuple[Rejection, ...] = ()
@@ -178,7 +176,7 @@ class _Verdict:
         if known:
             return (self._close("7d" if known[0][1] == "5h" else "5h", inferred=True),)
         ahead = (self._unified_reset() or self.now) - self.now
-        return (self._close("5h" if ahead <= FIVE_HOURS_S else "7d", inferred=True),)
+        return (self._close("5h" if ahead <= 5 * 3600 else "7d", inferred=True),)
 
     def _close(self, window: str, *, inferred: bool = False) -> Rejection:
         """Until the window's own reset, else the unified one, else what `retry-after` says."""
@@ -236,17 +234,15 @@ def _claim_window(claim: str, model: str | None) -> str | None:
     return _window_name(f"{length}_{match[2]}" if match[2] else length, model)
 
 
-def _reading(window: str, field: str, value: str) -> Reading:
-    """One header as a reading; of several joined values the worse one counts (claim S17)."""
-    if field == "status":
-        words = [word.strip().lower()[:32] for word in value[:MAX_VALUE_CHARS].split(",")]
-        return Reading(window, status=max(words, key=_severity) or None)
-    if field == "reset":
-        return Reading(window, reset_at=_epoch(value))
-    use = max(_numbers(value), default=None)
-    if field == "surpassed-threshold" and use is not None:
-        use = min(use, 0.99)  # a lower bound, and no proof that the window is full
-    return Reading(window, utilization=use)
+def _reading(window: str, told: Mapping[str, str]) -> Reading:
+    """One window's headers as a reading; of several joined values the worse one counts (S17)."""
+    use = max(_numbers(told.get("utilization", "")), default=None)
+    if use is None and "surpassed-threshold" in told:
+        # a lower bound, and no proof that the window is full
+        use = min(max(_numbers(told["surpassed-threshold"]), default=0.0), 0.99) or None
+    words = told.get("status", "")[:MAX_VALUE_CHARS].lower().split(",")
+    status = max((word.strip() for word in words), key=_severity)
+    return Reading(window, use, _epoch(told.get("reset", "")), status or None)
 
 
 def _worse(one: Reading, other: Reading) -> Reading:
@@ -273,8 +269,11 @@ def _bucket(name: str, told: Mapping[str, str], now: float) -> BucketReading:
 
 def _numbers(value: str) -> list[float]:
     """The readable numbers of a comma list, parameters after `;` cut off."""
-    if len(value) > MAX_VALUE_CHARS:
+    if not value or len(value) > MAX_VALUE_CHARS:
         return []
+    if "," not in value and ";" not in value:
+        number = _number(value)
+        return [] if number is None else [number]
     found = (_number(part.partition(";")[0]) for part in value.split(","))
     return [n for n in found if n is not None]
 
@@ -291,8 +290,10 @@ def _number(text: str) -> float | None:
 
 def _epoch(value: str) -> float | None:
     """Unix seconds (milliseconds from 1e11 on) or RFC 3339; the latest of several values."""
-    known = [n / 1000 if n >= 1e11 else n for n in _numbers(value) if n < 1e14]
-    return max(known) if known else _date(value)
+    latest = max((n for n in _numbers(value) if n < 1e14), default=None)
+    if latest is None:
+        return _date(value)
+    return latest / 1000 if latest >= 1e11 else latest
 
 
 def parse_reset(value: str, now: float) -> float | None:
@@ -325,8 +326,7 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
 
 
 def _duration(text: str) -> float | None:
-    match = _DURATION.fullmatch(text)
-    if match is None or not text:
+    if not text or (match := _DURATION.fullmatch(text)) is None:
         return None
     days, hours, minutes, seconds, millis = (float(part or 0) for part in match.groups())
     return days * 86_400 + hours * 3600 + minutes * 60 + seconds + millis / 1000

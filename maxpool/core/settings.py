@@ -92,6 +92,7 @@ class PoolSettings:
     # Queue
     queue_limit: int = 64
     queue_max_wait_s: float = 900.0
+    queue_grace_s: float = 1.0  # a waiter that lets its chance pass this long has left
 
     # Work that is due
     save_gap_s: float = 1.0

@@ -284,6 +284,31 @@ def _window(window: QuotaWindow, now: float, ctx: Context) -> WindowView:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """One window over all enabled plan accounts: utilization weighted by capacity, soonest reset."""
+
+    utilization: float
+    reset_at: float | None
+
+
+def blended(pool: Pool, window: str, now: float) -> Blend | None:
+    """The pool's own window; None while no enabled plan account has told its numbers."""
+    used = weight = 0.0
+    soonest: float | None = None
+    for state in pool.states.values():
+        found = state.quota.windows.get(window)
+        share = None if found is None else found.utilization_at(now)
+        if not state.enabled or state.account.paid or found is None or share is None:
+            continue
+        used += min(share, 1.0) * state.account.plan_weight
+        weight += state.account.plan_weight
+        reset_at = found.next_reset(now)
+        if reset_at is not None and (soonest is None or reset_at < soonest):
+            soonest = reset_at
+    return Blend(used / weight, soonest) if weight > 0.0 else None
+
+
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 

@@ -1,0 +1,93 @@
+"""One server per state folder: an exclusive lock that names its holder.
+
+The lock belongs to the open file, so it ends with the process however that ends; the pid in the
+file is only for telling people. It protects nothing but the folder it lies in.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from maxpool.adapters import process
+from maxpool.errors import StateError
+
+LOCK_NAME = "server.lock"
+
+
+class FolderLock:
+    """A held lock; `release` gives it up. Idempotent."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def release(self) -> None:
+        """Give the lock up; the file stays (removing it would let two servers lock two files)."""
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> FolderLock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def lock_state_folder(folder: Path) -> FolderLock:
+    """Lock `folder` for this process; raises StateError that says which pid has it."""
+    make_private_folder(Path(folder))
+    path = Path(folder) / LOCK_NAME
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as exc:
+        raise StateError(
+            f"cannot open {path}: {exc.strerror}", "Check who owns the state folder"
+        ) from exc
+    try:
+        _lock(descriptor)
+    except OSError:
+        holder = _holder(descriptor)
+        os.close(descriptor)
+        who = f"another server (pid {holder})" if holder else "another server"
+        raise StateError(
+            f"{who} uses the state folder {folder}",
+            "Stop it with: maxpool stop, or set MAXPOOL_HOME to another folder",
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{process.pid()}\n".encode("ascii"), 0)
+    return FolderLock(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows locks a byte far behind the text, which stays readable
+        import msvcrt
+
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _holder(descriptor: int) -> int | None:
+    try:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return int(os.read(descriptor, 20))
+    except (OSError, ValueError):
+        return None
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make `folder`, readable by its owner alone; raises StateError. An existing one stays as it is."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        raise StateError(
+            f"cannot make the state folder {folder}: {exc.strerror}",
+            "Set MAXPOOL_HOME to a folder you may write to",
+        ) from exc

@@ -1,0 +1,325 @@
+"""The HTTP server: the one door to uvicorn.
+
+Binds before anything else starts, drains without polling, and hands each request a way to drop its
+connection at once. It installs no signal handler, writes no access log and adds no header.
+
+The protocol class closes what httptools 0.9 leaves open (tests/adapters/test_server.py shows each):
+it bounds no header, takes trailers for headers, and accepts codings before `chunked`, none or two
+`Host` fields, and upgrades whose body it then skips.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from maxpool.adapters.listening import bind
+from maxpool.errors import MaxpoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+
+ABORT = "maxpool.abort"
+"""Key in `scope["extensions"]`: `abort(rst=True)` drops the connection, by RST or by FIN."""
+
+GRACEFUL_S = 30.0
+"""How long running answers may go on after `stop`, unless told otherwise."""
+
+KEEP_ALIVE_S = 300
+"""Idle client connections: longer than any client keeps its own, so that clients close first."""
+
+MAX_HEAD_BYTES = 64 * 1024
+"""Request line and headers; Claude Code sends under 4 KB, Node itself allows 16 KB."""
+
+MAX_HEADERS = 256
+
+LINGER_S = 2.0
+"""After a 400, how long the rest of the request is read and dropped, so that the 400 arrives."""
+
+CANCEL_S = 5.0
+"""How long cancelled requests may take to tidy up before the application is shut down."""
+
+_LINGER_RESET = struct.pack("ii", 1, 0)
+
+
+class _Refused(Exception):  # noqa: N818 - never leaves the parser, which turns it into a 400
+    pass
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 protocol with bounds, stricter reading, and a way to drop connections."""
+
+    _head_open = False
+    _head_bytes = 0
+    _refusing = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection that never asks anything is closed like an idle one."""
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; a head that grows beyond its bound is refused before it is complete."""
+        if self._refusing:
+            return
+        super().data_received(data)
+        if self._head_open and not self._refusing:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.send_400_response("Request head too large.")
+
+    def on_message_begin(self) -> None:
+        """A request line starts."""
+        self._head_open, self._head_bytes = True, 0
+        super().on_message_begin()
+        self.scope["extensions"] = {}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; trailers come this way too and are dropped (RFC 9110 section 6.5.1)."""
+        if self._head_open:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Check the head as a whole, then start the application."""
+        self._head_open = False
+        self._check_head()
+        super().on_headers_complete()
+        extensions = self.scope["extensions"]
+        assert extensions is not None
+        extensions[ABORT] = partial(self.abort, self.cycle)  # type: ignore[assignment]
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse and close, unless an answer has begun: then only closing is left."""
+        self._refusing = True
+        cycle = getattr(self, "cycle", None)  # None until the first head was complete
+        if cycle is not None and not cycle.response_complete:
+            self._forget(cycle)
+            if cycle.response_started:
+                self.transport.abort()
+                return
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(msg), msg.encode("ascii"))
+        )
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        # Closing with unread data resets the connection and can destroy the answer on its way.
+        self.timeout_keep_alive_task = self.loop.call_later(LINGER_S, self.transport.abort)
+
+    def abort(self, cycle: RequestResponseCycle, rst: bool = True) -> None:
+        """Drop the connection at once; the application may then just return, unlogged."""
+        self._forget(cycle)
+        if not rst:
+            self.transport.close()
+            return
+        sock = self.transport.get_extra_info("socket")
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+        self.transport.abort()
+
+    def _forget(self, cycle: RequestResponseCycle) -> None:
+        cycle.disconnected = True
+        cycle.message_event.set()
+
+    def _check_head(self) -> None:
+        if len(self.headers) > MAX_HEADERS:
+            raise _Refused
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > MAX_HEAD_BYTES or self.parser.should_upgrade():
+            raise _Refused
+        hosts = 0
+        old = self.parser.get_http_version() != "1.1"
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"transfer-encoding" and (old or value.strip().lower() != b"chunked"):
+                raise _Refused
+        if hosts > 1 or (hosts == 0 and not old):
+            raise _Refused
+
+
+class _Open(set[Any]):
+    """The open connections; `none_left` is set while there are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.none_left = asyncio.Event()
+        self.none_left.set()
+
+    def add(self, connection: Protocol) -> None:
+        super().add(connection)
+        self.none_left.clear()
+
+    def discard(self, connection: object) -> None:
+        super().discard(connection)
+        if not self:
+            self.none_left.set()
+
+
+class Server:
+    """An ASGI application behind real sockets.
+
+    `host` may be a name, an address or `localhost` (both families). `port` 0 takes a free one.
+    `sockets` are listening sockets to use instead (they are closed by `stop`). `graceful_s` is the
+    drain limit in seconds. `lifespan`: `auto`, `on` or `off`. `tls`: certificate and key files.
+    """
+
+    def __init__(  # noqa: PLR0913 - settings, all by name
+        self,
+        app: Any,  # noqa: ANN401 - any ASGI application
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        sockets: Sequence[socket.socket] | None = None,
+        graceful_s: float = GRACEFUL_S,
+        backlog: int = 2048,
+        lifespan: Any = "auto",  # noqa: ANN401 - uvicorn's literal type is private
+        tls: tuple[str, str] | None = None,
+    ) -> None:
+        self.host = host
+        self.sockets: list[socket.socket] = list(sockets or ())
+        self._app = app
+        self._port = port
+        self._graceful_s = graceful_s
+        self._backlog = backlog
+        self._scheme = "https" if tls else "http"
+        self._open = _Open()
+        self._limit: asyncio.Timeout | None = None
+        self._stopped = asyncio.Event()
+        self._startup_error: BaseException | None = None
+        self._uvicorn = uvicorn.Server(
+            uvicorn.Config(
+                self._call,
+                http=Protocol,
+                ws="none",
+                loop="none",
+                interface="asgi3",
+                lifespan=lifespan,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,  # an upstream's own date is relayed
+                proxy_headers=False,
+                backlog=backlog,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                ssl_certfile=tls[0] if tls else None,
+                ssl_keyfile=tls[1] if tls else None,
+            )
+        )
+
+        self._uvicorn.server_state.connections = self._open
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; before `start` the one asked for."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Where a client on this machine reaches the server."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104 - read, not bound
+        return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{self._port}"
+
+    async def start(self) -> None:
+        """Bind, run the application's start-up, then accept.
+
+        Raises BindError when the address cannot be had, and whatever the application's start-up
+        raised; nothing is left open then.
+        """
+        if not self.sockets:
+            self.sockets = bind(self.host, self._port, self._backlog)
+        self._port = int(self.sockets[0].getsockname()[1])
+        config = self._uvicorn.config
+        try:
+            config.load()
+            self._uvicorn.lifespan = config.lifespan_class(config)
+            await self._uvicorn.startup(sockets=self.sockets)
+        except BaseException as exc:
+            self._close_sockets()
+            if isinstance(exc, SystemExit):  # uvicorn's way to say that start-up failed
+                raise self._startup_error or MaxpoolError("the application did not start") from None
+            raise
+
+    async def stop(self, graceful_s: float | None = None) -> None:
+        """Stop accepting, let running answers finish for `graceful_s`, then end the rest.
+
+        A second call while the first one drains shortens the wait to its own limit.
+        """
+        seconds = self._graceful_s if graceful_s is None else graceful_s
+        if self._limit is not None:
+            self._hasten(self._limit, seconds)
+            await self._stopped.wait()
+            return
+        self._limit = asyncio.timeout(seconds)
+        try:
+            await self._drain(self._limit)
+            await self._uvicorn.lifespan.shutdown()
+        finally:
+            self._stopped.set()
+
+    async def wait(self) -> None:
+        """Return once `stop` has ended everything."""
+        await self._stopped.wait()
+
+    async def _call(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if scope["type"] != "http" or self._limit is None:
+                raise
+            # The drain limit has passed. What was written goes out; the missing end is the message.
+            scope["extensions"][ABORT](rst=False)  # type: ignore[operator]
+        except BaseException as exc:
+            if scope["type"] == "lifespan":
+                self._startup_error = exc
+            raise
+
+    async def _drain(self, limit: asyncio.Timeout) -> None:
+        for server in self._uvicorn.servers:
+            server.close()
+        self._close_sockets()
+        for connection in list(self._open):
+            connection.shutdown()
+        try:
+            async with limit:
+                await self._idle()
+        except TimeoutError:
+            await self._end_all()
+
+    async def _idle(self) -> None:
+        while self._uvicorn.server_state.tasks:
+            await asyncio.wait(list(self._uvicorn.server_state.tasks))
+        await self._open.none_left.wait()  # the last bytes are out
+
+    async def _end_all(self) -> None:
+        tasks = list(self._uvicorn.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CANCEL_S)
+        for connection in list(self._open):
+            connection.transport.abort()
+
+    def _hasten(self, limit: asyncio.Timeout, seconds: float) -> None:
+        until = limit.when()
+        sooner = asyncio.get_running_loop().time() + seconds
+        if until is not None and sooner < until:
+            with suppress(RuntimeError):  # the drain is over already
+                limit.reschedule(sooner)
+
+    def _close_sockets(self) -> None:
+        for sock in self.sockets:
+            sock.close()

@@ -1,0 +1,80 @@
+"""`maxpool demo`: the real proxy in front of a simulated upstream, and a live view of its pool.
+
+`maxpool.app.demo_world` builds and runs everything, `demo_view` shows it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import click
+
+PREFERRED_PORT = 3456
+
+
+@click.command(name="demo", epilog="Example: maxpool demo --minutes 2 --speed 3")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="The proxy's port; default: 3456, else any free one.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0.1, 600),
+    default=3.0,
+    show_default=True,
+    help="Length of the 5-hour window.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.01, 1000),
+    default=1.0,
+    show_default=True,
+    help="How lively the traffic is.",
+)
+@click.option(
+    "--no-traffic", is_flag=True, help="Send nothing by itself; only your own requests arrive."
+)
+@click.option("--once", is_flag=True, help="Print one picture of the pool, then stop.")
+@click.option(
+    "--duration", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Stop by itself."
+)
+def command(
+    port: int | None,
+    minutes: float,
+    speed: float,
+    no_traffic: bool,
+    once: bool,
+    duration: float | None,
+) -> None:
+    """See the pool at work: no account, no network.
+
+    Five invented accounts on a simulated upstream, quota windows of minutes, lively traffic and
+    the real proxy in between. Ctrl-C ends it.
+    """
+    from maxpool.app import demo_world
+    from maxpool.cli import loop
+    from maxpool.cli.demo_view import Plan, show
+
+    world = demo_world(
+        port=_free_port() if port is None else port,
+        minutes=minutes,
+        speed=speed,
+        traffic=not no_traffic,
+    )
+    with suppress(KeyboardInterrupt):
+        loop.run(show(world, Plan(duration_s=duration, once=once)))
+    click.echo("The demo has ended.")
+
+
+def _free_port() -> int:
+    """The usual port when it is free, so that addresses stay the same; else any."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", PREFERRED_PORT))
+        except OSError:
+            return 0
+    return PREFERRED_PORT

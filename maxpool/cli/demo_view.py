@@ -1,0 +1,187 @@
+"""What `maxpool demo` shows: what to try, then the pool live in a terminal or line by line in a pipe.
+
+It learns about the pool only through `/status`, as any other client would, and builds nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from maxpool.cli import claude_code, render
+from maxpool.cli.server import fetch_status
+from maxpool.config.environment import no_color, shell_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from rich.console import Console, RenderableType
+
+LIVE_EVERY_S = 0.5
+PLAIN_EVERY_S = 5.0
+MODEL = "claude-sonnet-4-5"
+
+
+class World(Protocol):
+    """What runs during a demo, by its addresses."""
+
+    @property
+    def proxy_url(self) -> str:
+        """The proxy's origin."""
+
+    @property
+    def status_url(self) -> str:
+        """The page a browser shows."""
+
+    @property
+    def upstream_url(self) -> str:
+        """The simulated upstream's origin."""
+
+    @property
+    def client_key(self) -> str | None:
+        """The key the proxy asks for, None when it asks for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How the demo is shown: `duration_s` None means until Ctrl-C."""
+
+    duration_s: float | None
+    once: bool
+
+
+async def show(world: AbstractAsyncContextManager[World], plan: Plan) -> None:
+    """Run the world and show it until its time is up or somebody stops it."""
+    stop = asyncio.Event()
+    release = _stop_on_signals(stop)
+    try:
+        async with world as running:
+            click.echo("\n".join(introduction(running)))
+            sys.stdout.flush()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(plan.duration_s):
+                    await _pictures(running, plan, stop)
+    finally:
+        release()
+
+
+def introduction(world: World) -> list[str]:
+    """What to look at and what to try, above the live view."""
+    shell = claude_code.shell_named(shell_name())
+    token = (
+        claude_code.Token(source="value", where=world.client_key)
+        if world.client_key
+        else claude_code.Token()
+    )
+    key = f" -H 'x-maxpool-key: {world.client_key}'" if world.client_key else ""
+    body = f'{{"model":"{MODEL}","max_tokens":200,"stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}'
+    return [
+        f"maxpool {world.proxy_url}   simulated upstream {world.upstream_url}",
+        f"Status page: {world.status_url}",
+        "Try a streaming request:",
+        f"  curl -N {world.proxy_url}/v1/messages -H 'content-type: application/json'{key} -d '{body}'",
+        "Or Claude Code itself, in another shell:",
+        *(f"  {line}" for line in claude_code.lines(world.proxy_url, token, shell, comments=False)),
+        "Ctrl-C ends the demo.",
+        "",
+    ]
+
+
+async def _pictures(world: World, plan: Plan, stop: asyncio.Event) -> None:
+    look = _looker(world)
+    status = await look()
+    if plan.once:
+        click.echo("\n".join(render.plain(status)))
+    elif sys.stdout.isatty() and not no_color():
+        await _live(status, look, stop)
+    else:
+        await _lines(status, look, stop)
+
+
+def _looker(world: World) -> Callable[[], Any]:
+    async def look() -> dict[str, Any]:
+        return await asyncio.to_thread(fetch_status, world.proxy_url, key=world.client_key)
+
+    return look
+
+
+async def _lines(status: dict[str, Any], look: Callable[[], Any], stop: asyncio.Event) -> None:
+    speed: float | None = None
+    while True:
+        click.echo(render.one_line(status, speed))
+        sys.stdout.flush()
+        if await _stopped(stop, PLAIN_EVERY_S):
+            return
+        before, status = status, await look()
+        speed = render.requests_per_s(before, status)
+
+
+async def _live(status: dict[str, Any], look: Callable[[], Any], stop: asyncio.Event) -> None:
+    from rich.live import Live
+
+    console = _console()
+    speed = Speed()
+    with Live(_picture(status, console, speed.after(status)), console=console) as live:
+        while not await _stopped(stop, LIVE_EVERY_S):
+            status = await look()
+            live.update(_picture(status, console, speed.after(status)))
+
+
+class Speed:
+    """Requests per second over the last pictures: long enough to be calm, short enough to be live."""
+
+    KEPT = 10
+
+    def __init__(self) -> None:
+        self._pictures: list[dict[str, Any]] = []
+
+    def after(self, status: dict[str, Any]) -> float:
+        """The speed, now that this picture has come."""
+        self._pictures = [*self._pictures, status][-self.KEPT :]
+        return render.requests_per_s(self._pictures[0], status)
+
+
+def _picture(status: dict[str, Any], console: Console, per_s: float) -> RenderableType:
+    return render.renderable(status, width=console.width, per_s=per_s)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+async def _stopped(stop: asyncio.Event, within_s: float) -> bool:
+    """Wait that long; whether somebody asked to stop meanwhile."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await stop.wait()
+    return stop.is_set()
+
+
+def _stop_on_signals(stop: asyncio.Event) -> Callable[[], None]:
+    """The first signal asks to stop; after that the default holds again, so a second one ends at once."""
+    running = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def release() -> None:
+        for number in signals:
+            running.remove_signal_handler(number)
+
+    def asked() -> None:
+        release()
+        stop.set()
+
+    try:
+        for number in signals:
+            running.add_signal_handler(number, asked)
+    except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt
+        return lambda: None
+    return release

@@ -1,0 +1,264 @@
+"""The pool's picture for a terminal: from `/status` as JSON to plain lines or to a rich table.
+
+Pure: reads no clock (times are counted from the picture's own `now`), no environment, no server.
+Missing fields leave a gap, so that an older or newer server can still be shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.text import Text
+
+Status = Mapping[str, Any]
+
+SERVING = frozenset({"ready", "busy"})
+WIDE = 10
+WIDE_TERMINAL = 110
+_HEAD = ("ACCOUNT", "STATE", "5 HOURS", "7 DAYS", "IN FLIGHT", "SESSIONS", "WHY NOT")
+_NARROW_HEAD = tuple(title for title in _HEAD if title != "SESSIONS")
+
+# The weekly states of people: soft, reserve, critical (see core/quota); colours follow them.
+_SOFT, _RESERVED, _CRITICAL = 0.65, 0.85, 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """One quota window: `used` 0..1 (None = never heard of) and seconds until its reset."""
+
+    used: float | None = None
+    resets_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One account as the table shows it."""
+
+    name: str
+    state: str
+    five_hours: Meter
+    seven_days: Meter
+    in_flight: str
+    sessions: str
+    why: str
+
+
+def rows(status: Status) -> list[Row]:
+    """One row for each account, in the server's order."""
+    now = _number(status.get("now")) or 0.0
+    return [_row(account, now) for account in status.get("accounts") or ()]
+
+
+def can_serve(status: Status) -> bool:
+    """Whether any account could take a request now."""
+    ready = status.get("summary", {}).get("accounts_ready")
+    if ready is not None:
+        return bool(ready)
+    return any(account.get("state") in SERVING for account in status.get("accounts") or ())
+
+
+def verdict(status: Status) -> str:
+    """The one sentence that says how the pool is."""
+    said = status.get("summary", {}).get("verdict")
+    return _printable(said) if said else "no verdict"
+
+
+def notes(status: Status) -> list[str]:
+    """What else a person should know: the server's notices, a broken config, who waits."""
+    found = [str(notice) for notice in status.get("notices") or ()]
+    error = (status.get("config") or {}).get("error")
+    if error:
+        found.append(f"The config file is broken, the earlier one still holds: {error}")
+    queued = status.get("summary", {}).get("queued")
+    if queued:
+        found.append(f"{queued} request{'s' if queued != 1 else ''} waiting in the queue.")
+    now = _number(status.get("now")) or 0.0
+    for pause in (status.get("throttle") or {}).get("open") or ():
+        until = _number(pause.get("until"))
+        rest = "" if until is None else f", for {span(until - now)}"
+        scope = pause.get("scope")
+        what = f" for {scope}" if scope not in (None, "*") else ""
+        found.append(f"The upstream is at its limit{what}{rest}.")
+    return [_printable(note) for note in found]
+
+
+def plain(status: Status) -> list[str]:
+    """The picture as lines of text: verdict, notes, table."""
+    found = [verdict(status), *notes(status)]
+    table = [_HEAD, *(_cells(row) for row in rows(status))]
+    if len(table) > 1:
+        found += ["", *_aligned(table)]
+    return found
+
+
+def one_line(status: Status, per_s: float | None = None) -> str:
+    """The picture in a single line, for logs and pipes."""
+    parts = [verdict(status)]
+    if per_s is not None:
+        parts.append(f"{per_s:.1f} requests/s")
+    parts.append(f"{(status.get('sessions') or {}).get('bound') or 0} sessions")
+    for row in rows(status):
+        used = row.five_hours.used
+        parts.append(f"{row.name} {percent(used)}{'' if row.state in SERVING else ' ' + row.state}")
+    return " | ".join(parts)
+
+
+def renderable(status: Status, *, width: int = 120, per_s: float | None = None) -> Group:
+    """The picture for a terminal: coloured bars in a table under the verdict."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    colour = "green" if can_serve(status) else "red"
+    head = Text(verdict(status), style=f"bold {colour}")
+    if per_s is not None:
+        bound = (status.get("sessions") or {}).get("bound") or 0
+        in_flight = status.get("summary", {}).get("requests_in_flight") or 0
+        head.append(
+            f"   {per_s:.1f} requests/s, {in_flight} in flight, {bound} sessions", style="dim"
+        )
+    wide = width >= WIDE_TERMINAL
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title in _HEAD if wide else _NARROW_HEAD:
+        table.add_column(title, overflow="fold")
+    for row in rows(status):
+        state = Text(row.state, style="green" if row.state in SERVING else "yellow")
+        meters = (_coloured(row.five_hours, wide), _coloured(row.seven_days, wide))
+        load = (row.in_flight, row.sessions) if wide else (row.in_flight,)
+        table.add_row(Text(row.name), state, *meters, *load, Text(row.why))
+    warnings = [Text(note, style="yellow") for note in notes(status)]
+    return Group(head, *warnings, Text(""), table)
+
+
+def requests_per_s(before: Status, after: Status) -> float:
+    """How fast requests ended between two pictures."""
+    seconds = (_number(after.get("now")) or 0.0) - (_number(before.get("now")) or 0.0)
+    done = _requests(after) - _requests(before)
+    return max(0.0, done / seconds) if seconds > 0 else 0.0
+
+
+def span(seconds: float) -> str:
+    """A length of time for people: "2 h 24 min", "3 d 4 h", "45 s"."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def percent(share: float | None) -> str:
+    """A share for people: "57 %", or "?" when nobody knows."""
+    return "?" if share is None else f"{share * 100:.0f} %"
+
+
+def bar(share: float | None, cells: int = WIDE, full: str = "#", empty: str = "-") -> str:
+    """A bar of `cells` characters; any use at all shows, and only a full window fills it."""
+    if share is None:
+        return empty * cells
+    filled = min(cells, max(0, round(share * cells)))
+    if 0 < share < 1:
+        filled = min(max(filled, 1), cells - 1)
+    return full * filled + empty * (cells - filled)
+
+
+def _row(account: Mapping[str, Any], now: float) -> Row:
+    windows = {window.get("window"): window for window in account.get("windows") or ()}
+    slots = account.get("slots")
+    in_flight = account.get("in_flight") or 0
+    return Row(
+        name=_printable(account.get("name") or account.get("id") or "?"),
+        state=_printable(account.get("state") or "?"),
+        five_hours=_meter(windows.get("5h"), now),
+        seven_days=_meter(windows.get("7d"), now),
+        in_flight=f"{in_flight}/{slots}" if slots else str(in_flight),
+        sessions=str(account.get("sessions") or 0),
+        why=_printable(_why(account, now)),
+    )
+
+
+def _meter(window: Mapping[str, Any] | None, now: float) -> Meter:
+    if window is None:
+        return Meter()
+    used = _number(window.get("estimated"))
+    used = _number(window.get("utilization")) if used is None else used
+    reset_at = _number(window.get("reset_at"))
+    return Meter(used=used, resets_in_s=None if reset_at is None else reset_at - now)
+
+
+def _why(account: Mapping[str, Any], now: float) -> str:
+    """What keeps the account from serving; else what keeps it from serving one model."""
+    if account.get("unavailable"):
+        return _reason(account["unavailable"], now)
+    benches = account.get("models") or {}
+    return "; ".join(f"{model}: {_reason(bench, now)}" for model, bench in benches.items())
+
+
+def _reason(block: Mapping[str, Any], now: float) -> str:
+    reason = str(block.get("reason") or "?").replace("_", " ")
+    until = _number(block.get("until"))
+    return reason if until is None else f"{reason}, for {span(until - now)}"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    meters = (_meter_text(row.five_hours), _meter_text(row.seven_days))
+    return (row.name, row.state, *meters, row.in_flight, row.sessions, row.why)
+
+
+def _meter_text(meter: Meter) -> str:
+    return f"{bar(meter.used)} {_meter_words(meter)}"
+
+
+def _meter_words(meter: Meter) -> str:
+    resets = "" if meter.resets_in_s is None else f"  {span(meter.resets_in_s)}"
+    return f"{percent(meter.used):>5}{resets}"
+
+
+def _coloured(meter: Meter, wide: bool) -> Text:
+    """A bar with its words beside it, or (narrow) with the reset on a second line."""
+    from rich.text import Text
+
+    cells = WIDE if wide else WIDE // 2
+    words = f" {_meter_words(meter)}"
+    text = Text(bar(meter.used, cells, "█", "░"), style=_colour(meter.used))
+    return text.append(words if wide else words.replace("%  ", "%\n"), style="default")
+
+
+def _colour(used: float | None) -> str:
+    if used is None:
+        return "dim"
+    if used >= _CRITICAL:
+        return "red"
+    return "yellow" if used >= _RESERVED else "cyan" if used >= _SOFT else "green"
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    ]
+
+
+def _requests(status: Status) -> float:
+    return _number((status.get("totals") or {}).get("requests")) or 0.0
+
+
+def _printable(text: object) -> str:
+    """Without control characters: a model's name comes from a request, and this is a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in str(text))
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value)

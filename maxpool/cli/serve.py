@@ -1,0 +1,89 @@
+"""`maxpool serve`: run the proxy in this terminal until it is told to stop.
+
+Reads the config and says where the server listens; building and running it is `maxpool.app`'s,
+signals included: the first drains and ends with 0, the second ends at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from maxpool.cli import claude_code
+from maxpool.cli.options import config_option
+from maxpool.config.environment import config_path, shell_name
+from maxpool.config.peek import peek
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from maxpool.config.load import Loaded
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+@click.command(name="serve", epilog="Example: maxpool serve --config maxpool.toml --port 4000")
+@config_option
+@click.option(
+    "--host", metavar="HOST", help="Listen here; default: the config's, 127.0.0.1 without one."
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="Listen here; 0 takes any free port.")
+@click.option(
+    "--log-level", type=click.Choice(LEVELS), help="How much to log; default: the config's."
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    config_file: Path | None,
+    host: str | None,
+    port: int | None,
+    log_level: str | None,
+) -> None:
+    """Run the proxy until Ctrl-C.
+
+    The first Ctrl-C (or SIGTERM) lets running streams finish, the second ends at once.
+    """
+    from maxpool.config.load import Overrides, load
+
+    loaded = load(config_file, overrides=Overrides(host=host, port=port, log_level=log_level))
+    # After the config: its errors need none of the server, and show at once.
+    from maxpool.app import run
+    from maxpool.cli import loop
+
+    announce = partial(announced, loaded, config_file)
+    ctx.exit(loop.run(run(loaded, announce=announce)))
+
+
+def announced(loaded: Loaded, config_file: Path | None, text: str) -> None:
+    """Print what the running server has to say; its own address becomes the whole greeting."""
+    lines = (
+        greeting(loaded, config_file, text) if text.startswith(("http://", "https://")) else [text]
+    )
+    click.echo("\n".join(lines))
+    sys.stdout.flush()  # a supervisor or a pipe reads this while the server runs
+
+
+def greeting(loaded: Loaded, config_file: Path | None, url: str) -> list[str]:
+    """Where it listens, for how many accounts, and how Claude Code gets there."""
+    shell = claude_code.shell_named(shell_name())
+    token = claude_code.Token.from_keys(peek(config_file).keys)
+    drain_s = loaded.config.server.drain_s
+    return [
+        f"maxpool listens on {url}",
+        *_accounts(loaded),
+        "For Claude Code, in the shell that starts it:",
+        *(f"  {line}" for line in claude_code.lines(url, token, shell, comments=False)),
+        f"Ctrl-C stops it; running streams may finish within {drain_s:g} s.",
+    ]
+
+
+def _accounts(loaded: Loaded) -> list[str]:
+    accounts = loaded.config.accounts
+    if not accounts:
+        where = loaded.path or config_path()
+        return [f"No account yet: add one to {where}, as config.example.toml shows."]
+    names = ", ".join(f"{a.name} ({a.kind}{'' if a.enabled else ', disabled'})" for a in accounts)
+    return [f"{len(accounts)} account{'s' if len(accounts) != 1 else ''}: {names}"]

@@ -1,0 +1,82 @@
+"""Ask a running server, over HTTP with the standard library. Commands learn all they show from here.
+
+Straight to the address: no proxy from the environment, no redirect followed, nothing kept.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from maxpool.errors import MaxpoolError, NotRunning
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TIMEOUT_S = 5.0
+MAX_ANSWER_BYTES = 16 << 20
+
+
+def fetch_status(
+    url: str, *, key: str | None = None, certificate: Path | None = None
+) -> dict[str, Any]:
+    """The server's `/status` as JSON.
+
+    `certificate` is trusted besides the system's. Raises `NotRunning` when nothing answers, and
+    `MaxpoolError` when what answers is not a maxpool that lets us look.
+    """
+    status, body = _get(url, "/status", key, certificate)
+    if status in (401, 403):
+        raise MaxpoolError(
+            f"the server at {url} does not let this command look (HTTP {status})",
+            "Set MAXPOOL_KEY to one of its client keys and try again",
+        )
+    data = _json(body) if status == http.client.OK else None
+    if not isinstance(data, dict) or "summary" not in data:
+        raise MaxpoolError(
+            f"what answers at {url} is not maxpool (HTTP {status})",
+            "Name the right address with --url",
+        )
+    return data
+
+
+def _get(url: str, path: str, key: str | None, certificate: Path | None) -> tuple[int, bytes]:
+    parts = urlsplit(url)
+    headers = {"accept": "application/json"} | ({"x-maxpool-key": key} if key else {})
+    connection = _connection(url, certificate)
+    try:
+        connection.request("GET", parts.path.rstrip("/") + path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read(MAX_ANSWER_BYTES)
+    except ssl.SSLError as error:
+        raise MaxpoolError(
+            f"no trusted https at {url}: {error.reason}",
+            "Check the address, and [server] tls_cert in the config",
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        cause = "did not answer in time" if isinstance(error, TimeoutError) else "does not answer"
+        hint = "Start it with: maxpool serve (or name another address with --url)"
+        raise NotRunning(f"maxpool {cause} at {url}", hint) from error
+    finally:
+        connection.close()
+
+
+def _connection(url: str, certificate: Path | None) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+    context = ssl.create_default_context()
+    if certificate is not None and certificate.exists():
+        context.load_verify_locations(certificate)
+    return http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT_S, context=context)
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

@@ -1,0 +1,129 @@
+"""`maxpool status`: one look at the running server. Shows; changes nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from maxpool.cli import render
+from maxpool.cli.options import address, config_option, json_option
+from maxpool.config.environment import client_key, no_color
+from maxpool.config.peek import peek
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+NO_ACCOUNT = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Which server is asked, and how it is trusted."""
+
+    url: str
+    certificate: Path | None = None
+
+    def look(self) -> dict[str, Any]:
+        """The server's picture now; raises `NotRunning` when there is none."""
+        from maxpool.cli.server import fetch_status
+
+        return fetch_status(self.url, key=client_key(), certificate=self.certificate)
+
+
+@click.command(name="status", epilog="Example: maxpool status --watch 2")
+@click.option(
+    "--url",
+    callback=address,
+    metavar="URL",
+    help="The server; default: the config's host and port.",
+)
+@click.option(
+    "--watch",
+    type=click.FloatRange(min=0.2),
+    metavar="SECONDS",
+    help="Look again and again until Ctrl-C.",
+)
+@config_option
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    url: str | None,
+    watch: float | None,
+    config_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Show how the pool is: verdict, accounts, quota, resets.
+
+    Exits with 3 when the server is not running and with 4 when no account can serve.
+    A server that asks for a key gets $MAXPOOL_KEY.
+    """
+    found = peek(config_file)
+    source = Source(url=url or found.url, certificate=found.tls_cert)
+    if watch is not None:
+        _watch(source, watch, as_json)
+        return
+    status = source.look()
+    _show(status, as_json)
+    if not render.can_serve(status):
+        click.echo("No account can serve now; WHY NOT above says what each waits for.", err=True)
+        ctx.exit(NO_ACCOUNT)
+
+
+def _show(status: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(status, indent=2))
+    elif _fancy():
+        console = _console()
+        console.print(render.renderable(status, width=console.width))
+    else:
+        click.echo("\n".join(render.plain(status)))
+
+
+def _watch(source: Source, every_s: float, as_json: bool) -> None:
+    try:
+        if as_json or not _fancy():
+            _watch_plain(source, every_s, as_json)
+        else:
+            _watch_live(source, every_s)
+    except KeyboardInterrupt:
+        click.echo()  # the end that was asked for
+
+
+def _watch_plain(source: Source, every_s: float, as_json: bool) -> None:
+    while True:
+        status = source.look()
+        click.echo(json.dumps(status) if as_json else "\n".join([*render.plain(status), ""]))
+        sys.stdout.flush()
+        time.sleep(every_s)
+
+
+def _watch_live(source: Source, every_s: float) -> None:
+    from rich.live import Live
+
+    status = source.look()
+    console = _console()
+    with Live(render.renderable(status, width=console.width), console=console) as live:
+        while True:
+            time.sleep(every_s)
+            before, status = status, source.look()
+            speed = render.requests_per_s(before, status)
+            live.update(render.renderable(status, width=console.width, per_s=speed))
+
+
+def _fancy() -> bool:
+    """Whether a person with a colour terminal reads this."""
+    return sys.stdout.isatty() and not no_color()
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)

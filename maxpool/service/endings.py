@@ -1,0 +1,225 @@
+"""How a request ends when no account's answer does: refusals, giving up, and the headers we add.
+
+Everything here speaks the caller's protocol: before headers a status and the API's error shape,
+after them an error event. A pool account's 401 or 403 never reaches the caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maxpool.core.eligibility import Context, Unavailable, check
+from maxpool.core.lease import (
+    AccountClosed,
+    AuthFinal,
+    AuthRejected,
+    Forbidden,
+    Garbage,
+    NetworkFailure,
+    RequestRejected,
+)
+from maxpool.core.view import blended
+from maxpool.wire import headers as wire_headers
+from maxpool.wire import replies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from maxpool.core.lease import Lease, Refusal
+    from maxpool.core.pool import Pool
+    from maxpool.ports import Clock, RawHeaders, Reply
+    from maxpool.service.downstream import Downstream
+    from maxpool.service.forward import Job
+    from maxpool.service.limits import Limits
+    from maxpool.service.retry import Failed, Trail
+
+SKIPPED_CHARACTERS = 480
+BLEND_AGE_S = 1.0
+"""The pool's blended numbers are reckoned at most once a second: they cost a look at every account."""
+
+
+@dataclass(slots=True)
+class Endings:
+    """Writes the answers that are maxpool's own."""
+
+    pool: Pool
+    clock: Clock
+    limits: Limits
+    utc_offset_s: Callable[[float], int]
+    blended_at: float = -1.0
+    blended: tuple[tuple[bytes, bytes], ...] = ()
+
+    async def refuse(
+        self, job: Job, down: Downstream, trail: Trail, refusal: Refusal | None
+    ) -> None:
+        """Nobody can serve: say why, and when somebody can."""
+        if trail.last is not None and (refusal is None or not _tells_more(refusal)):
+            await self.give_up(job, down, trail, trail.last)
+            return
+        if refusal is None:
+            return
+        if job.counts_tokens:
+            await self._estimate(job, down)
+            return
+        now = self.clock.now()
+        answer = replies.refusal(
+            refusal,
+            now=now,
+            request_id=job.request_id,
+            names=self._blocked(refusal, job, now),
+            tz_offset_s=self.utc_offset_s(now),
+        )
+        await self._send(job, down, trail, answer)
+
+    async def give_up(self, job: Job, down: Downstream, trail: Trail, failed: Failed) -> None:
+        """The last failure is the request's end."""
+        outcome = failed.outcome
+        match outcome:
+            case RequestRejected() if 300 <= failed.status < 400:
+                message = "The upstream answered with a redirect, which maxpool never follows."
+                answer = self._own(job, 502, message)
+            case AuthRejected() | AuthFinal() | Forbidden() | AccountClosed():
+                answer = self._own(job, 502, self._logins(trail))
+            case NetworkFailure():
+                detail = failed.body.decode(errors="replace")[:200] or outcome.kind
+                message = f"The upstream could not be reached ({detail}). Check the network."
+                answer = self._own(job, 502, message, should_retry=True)
+            case Garbage():
+                message = f"The upstream sent no usable answer ({outcome.kind})."
+                answer = self._own(job, 502, message, should_retry=True)
+            case _ if failed.status == 0:
+                answer = self._own(job, 529, "Overloaded", kind="overloaded_error")
+            case _:
+                answer = _as_it_came(failed)
+        await self._send(job, down, trail, answer)
+
+    def reply_headers(
+        self, job: Job, lease: Lease, trail: Trail, reply: Reply, now: float
+    ) -> RawHeaders:
+        """An account's response headers as the caller sees them."""
+        extra = self._ours(job, trail, now)
+        if self.limits.show_account:
+            extra.append((b"x-maxpool-account", _visible(self.name(lease.account_id))))
+        if not 0.0 <= now - self.blended_at < BLEND_AGE_S:
+            self.blended_at, self.blended = now, pool_limits(self.pool, now)
+        extra += self.blended
+        return wire_headers.inbound(reply.headers, drop_ratelimit=True, extra=tuple(extra))
+
+    def name(self, account_id: str) -> str:
+        """The label of an account, its id once it is gone."""
+        state = self.pool.states.get(account_id)
+        return state.account.name if state is not None else account_id
+
+    async def _send(self, job: Job, down: Downstream, trail: Trail, answer: replies.Answer) -> None:
+        if not down.started:
+            extra = (*self._ours(job, trail, self.clock.now()),)
+            known = {name.lower() for name, _ in answer.headers}
+            added = tuple(h for h in extra if h[0] not in known)
+            await down.answer(replies.Answer(answer.status, (*answer.headers, *added), answer.body))
+            return
+        # Headers promised a stream: `overloaded_error` makes clients repeat it cheaply, any other
+        # type makes them ask again without streaming, so only the caller's own fault gets that.
+        if trail.last is not None and isinstance(trail.last.outcome, RequestRejected):
+            await down.finish(b"event: error\ndata: " + _one_line(answer.body) + b"\n\n")
+        else:
+            text = "maxpool waited, and no account could serve this request in time."
+            await down.finish(replies.sse_error("overloaded_error", text))
+
+    def _ours(self, job: Job, trail: Trail, now: float) -> list[tuple[bytes, bytes]]:
+        overhead_ms = max(now - trail.began - trail.upstream_s, 0.0) * 1000.0
+        found = [
+            (b"x-request-id", job.request_id.encode()),
+            (b"x-maxpool-attempts", str(trail.sends).encode()),
+            (b"x-maxpool-overhead-ms", f"{overhead_ms:.1f}".encode()),
+        ]
+        if trail.skipped:
+            text = ", ".join(trail.skipped)[:SKIPPED_CHARACTERS]
+            found.append((b"x-maxpool-skipped", _visible(text)))
+        return found
+
+    def _own(
+        self,
+        job: Job,
+        status: int,
+        message: str,
+        *,
+        kind: str = "api_error",
+        should_retry: bool = False,
+    ) -> replies.Answer:
+        return replies.error(
+            status, kind, message, request_id=job.request_id, should_retry=should_retry
+        )
+
+    def _logins(self, trail: Trail) -> str:
+        names = ", ".join(sorted(self.name(a) for a in trail.tried)) or "an account"
+        return (
+            f"The upstream did not accept the credential of: {names}. No other account can serve "
+            "this request. Check each account's `secret` in the maxpool configuration and restart "
+            "maxpool; `maxpool status` shows the reason for each."
+        )
+
+    def _blocked(self, refusal: Refusal, job: Job, now: float) -> dict[str, str]:
+        """Names of the enabled accounts that the refusal's reason keeps from serving."""
+        ctx = Context(self.pool.settings)
+        found: dict[str, str] = {}
+        for account_id, state in self.pool.states.items():
+            block = check(state, job.request, now, ctx)
+            if isinstance(block, Unavailable) and block.reason is refusal.reason:
+                found[account_id] = state.account.name
+        return found
+
+    async def _estimate(self, job: Job, down: Downstream) -> None:
+        body = b'{"input_tokens": %d}' % max(job.request.input_tokens, 1)
+        headers = (
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", job.request_id.encode()),
+            (b"x-maxpool-estimate", b"true"),
+        )
+        await down.answer(replies.Answer(200, headers, body))
+
+
+def pool_limits(pool: Pool, now: float) -> tuple[tuple[bytes, bytes], ...]:
+    """The pool's own unified headers, in place of one account's; none without plan accounts.
+
+    `allowed`, since they go out with an answer: something can serve.
+    """
+    found: list[tuple[bytes, bytes]] = []
+    resets: list[float] = []
+    for window in ("5h", "7d"):
+        blend = blended(pool, window, now)
+        if blend is None:
+            continue
+        prefix = b"anthropic-ratelimit-unified-" + window.encode()
+        found.append((prefix + b"-utilization", f"{blend.utilization:.2f}".encode()))
+        found.append((prefix + b"-status", b"allowed"))
+        if blend.reset_at is not None:
+            resets.append(blend.reset_at)
+            found.append((prefix + b"-reset", str(int(blend.reset_at)).encode()))
+    if found:
+        found.append((b"anthropic-ratelimit-unified-status", b"allowed"))
+    if resets:
+        found.append((b"anthropic-ratelimit-unified-reset", str(int(min(resets))).encode()))
+    return tuple(found)
+
+
+def _as_it_came(failed: Failed) -> replies.Answer:
+    """The upstream's own answer, bytes untouched."""
+    headers = [h for h in failed.headers if h[0].lower() != b"content-length"]
+    headers.append((b"content-length", str(len(failed.body)).encode()))
+    return replies.Answer(failed.status, tuple(headers), failed.body)
+
+
+def _tells_more(refusal: Refusal) -> bool:
+    """Whether the pool's refusal explains more than the last failure does."""
+    return refusal.retry_at is not None
+
+
+def _visible(text: str) -> bytes:
+    """Header-safe bytes of a text."""
+    return text.encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
+
+
+def _one_line(body: bytes) -> bytes:
+    return body.replace(b"\r", b" ").replace(b"\n", b" ")

@@ -1,0 +1,301 @@
+"""One request, start to finish: lease, send, classify, relay, release; a loop, never recursion.
+
+The only place where a lease is taken for a request, and `Holding` the only place where it ends.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maxpool.core.lease import (
+    AuthRejected,
+    ClientGone,
+    Internal,
+    Lease,
+    LeaseRequest,
+    NetworkFailure,
+    Outcome,
+    Refusal,
+    TokenUsage,
+    Wait,
+)
+from maxpool.core.targets import upstream_model
+from maxpool.core.view import outcome_class
+from maxpool.errors import SecretError, StreamCut
+from maxpool.ports import Call, Unreachable
+from maxpool.service.endings import Endings
+from maxpool.service.relay import Relay
+from maxpool.service.retry import Failed, Then, Trail, then
+from maxpool.wire import headers as wire_headers
+from maxpool.wire.encoding import Decoder
+from maxpool.wire.rename import with_model
+from maxpool.wire.verdict import classify
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from maxpool.core.pool import Pool
+    from maxpool.ports import Chance, Clock, Destination, RawHeaders, Reply, Upstream
+    from maxpool.service.downstream import ClientWatch, Downstream
+    from maxpool.service.limits import Limits
+    from maxpool.service.stats import Stats
+    from maxpool.service.tokens import Tokens
+    from maxpool.service.waiting import WaitingRoom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A request as it came: `target` is path and query as the caller wrote them."""
+
+    method: str
+    target: str
+    headers: RawHeaders
+    body: bytes
+    request: LeaseRequest
+    request_id: str
+    streaming: bool
+    counts_tokens: bool = False
+
+
+@dataclass(slots=True)
+class Holding:
+    """A lease while it is held; `outcome` and `usage` are filled in by whoever learns them."""
+
+    lease: Lease
+    outcome: Outcome | None = None
+    relay: Relay | None = None
+
+    def ended_by(self, *, gone: bool) -> Outcome:
+        """The outcome to release with when the body of the `async with` was left by an exception."""
+        if gone:
+            return ClientGone(self.relay.usage if self.relay is not None else TokenUsage())
+        return Internal()
+
+
+@dataclass(slots=True)
+class Forwarder:
+    """Everything a request needs on its way; one for the whole server."""
+
+    pool: Pool
+    upstream: Upstream
+    tokens: Tokens
+    waiting: WaitingRoom
+    clock: Clock
+    chance: Chance
+    destinations: Mapping[str, Destination]
+    limits: Limits
+    stats: Stats
+    utc_offset_s: Callable[[float], int]
+    endings: Endings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.endings = Endings(self.pool, self.clock, self.limits, self.utc_offset_s)
+
+    async def serve(self, job: Job, down: Downstream, watch: ClientWatch) -> None:
+        """Answer one request; returns when its answer has ended, whichever way."""
+        trail = Trail(began=self.clock.now())
+        while True:
+            found = await self._lease(job, trail)
+            if not isinstance(found, Lease):
+                await self.endings.refuse(job, down, trail, found)
+                break
+            async with self._holding(found, watch) as held:
+                failed = await self._use(job, down, held, trail)
+            if failed is None:
+                break
+            trail.last = failed
+            trail.tried.add(found.account_id)
+            if not await self._goes_on(failed, trail, found.account_id):
+                await self.endings.give_up(job, down, trail, failed)
+                break
+        self.stats.ended(down.status, trail)
+
+    # -- leasing ---------------------------------------------------------------------------------
+
+    async def _lease(self, job: Job, trail: Trail) -> Lease | Refusal | None:
+        """An account that was not tried yet, else whichever the pool gives or makes wait for.
+
+        None: only tried accounts are left, and the last answer belongs to the caller.
+        """
+        if trail.tried:
+            now = self.clock.now()
+            found = self.pool.acquire(job.request, now, exclude=frozenset(trail.tried))
+            if isinstance(found, Lease):
+                return found
+            if isinstance(found, Wait):
+                self.pool.cancel(found.ticket, now)
+            if trail.others_asked or trail.spent(self.limits):
+                return None
+        waited_from = self.clock.now()
+        result = await self.waiting.acquire(job.request, frozenset(), len(job.body))
+        self.stats.waited(self.clock.now() - waited_from)
+        return result
+
+    @asynccontextmanager
+    async def _holding(self, lease: Lease, watch: ClientWatch) -> AsyncIterator[Holding]:
+        """Hold a lease; it is released exactly once, on every way out."""
+        held = Holding(lease)
+        try:
+            yield held
+        except BaseException:
+            held.outcome = held.ended_by(gone=watch.gone)
+            raise
+        finally:
+            self.pool.release(lease, held.outcome or Internal(), self.clock.now())
+            self.waiting.wake()
+
+    async def _goes_on(self, failed: Failed, trail: Trail, account_id: str) -> bool:
+        """Whether another account may be tried, after the pause the outcome asks for."""
+        outcome = failed.outcome
+        trail.skipped.append(f"{self.endings.name(account_id)}:{outcome_class(outcome)}")
+        step = then(outcome, trail, account_id)
+        now = self.clock.now()
+        if isinstance(outcome, NetworkFailure):
+            trail.network_since = trail.network_since or now
+        if step is Then.PASS or trail.spent(self.limits) or trail.network_spent(now, self.limits):
+            return False
+        if step is Then.OTHER_ONCE:
+            trail.others_asked = True
+        if step is Then.BACKOFF:
+            await self._pause(self.limits.backoff_s, trail)
+        return True
+
+    # -- one try ---------------------------------------------------------------------------------
+
+    async def _use(self, job: Job, down: Downstream, held: Holding, trail: Trail) -> Failed | None:
+        """Use a lease: send, and once more where the outcome says so; None when answered."""
+        account_id = held.lease.account_id
+        while True:
+            began = self.clock.now()
+            failed = await self._try(job, down, held, trail)
+            trail.trying_s += self.clock.now() - began if failed is not None else 0.0
+            if failed is None:
+                return None
+            held.outcome = failed.outcome
+            step = then(failed.outcome, trail, account_id)
+            if trail.spent(self.limits) or step not in (Then.SAME, Then.RENEW):
+                return failed
+            if step is Then.SAME:
+                trail.repeated.add(account_id)
+                await self._pause(self.limits.retry_same_s, trail)
+            elif not await self._renew(account_id, trail):
+                return failed
+
+    async def _try(self, job: Job, down: Downstream, held: Holding, trail: Trail) -> Failed | None:
+        """One send and its answer; None when the caller got it."""
+        lease = held.lease
+        destination = self.destinations[lease.account_id]
+        try:
+            credential = await self.tokens.bearer(lease.account_id, destination)
+        except SecretError as error:
+            return Failed(AuthRejected(), 0, (), error.message.encode())
+        headers, body = self._for_account(job, lease)
+        extra = tuple((n.encode(), v.encode()) for n, v in destination.headers)
+        call = Call(
+            method=job.method,
+            url=destination.base_url + job.target,
+            headers=wire_headers.outbound(
+                headers,
+                authorization=credential.header,
+                extra=extra,
+                strip_beta=destination.strip_beta_headers,
+                oauth=credential.oauth,
+            ),
+            body=body,
+            connect_timeout_s=self.limits.connect_timeout_s,
+            header_timeout_s=self._header_timeout(job),
+            idle_timeout_s=self.limits.idle_timeout_s,
+        )
+        trail.sends += 1
+        sent_at = self.clock.now()
+        reply = await self.upstream.send(call)
+        trail.upstream_s += self.clock.now() - sent_at
+        if isinstance(reply, Unreachable):
+            return Failed(NetworkFailure(reply.kind, reply.sent), 0, (), reply.detail.encode())
+        try:
+            return await self._answer(job, down, held, trail, reply)
+        finally:
+            await reply.stream.aclose()
+
+    def _for_account(self, job: Job, lease: Lease) -> tuple[RawHeaders, bytes]:
+        """Headers and body for an account: the caller's own bytes unless its model map renames."""
+        state = self.pool.states.get(lease.account_id)
+        model = job.request.model
+        name = upstream_model(state.account.models, model) if state is not None else model
+        if name is None or name == model or not job.body:
+            return job.headers, job.body
+        encoding = wire_headers.fields(job.headers).get("content-encoding", "")
+        decoder = Decoder.of(encoding)
+        body = decoder.feed(job.body) if decoder is not None else job.body
+        headers = [h for h in job.headers if h[0].lower() != b"content-encoding"]
+        return headers, with_model(body, name)
+
+    async def _answer(
+        self, job: Job, down: Downstream, held: Holding, trail: Trail, reply: Reply
+    ) -> Failed | None:
+        lease, now = held.lease, self.clock.now()
+        fields = wire_headers.fields(reply.headers)
+        self.pool.observe(lease.account_id, fields, now, lease=lease, status=reply.status)
+        self.waiting.wake()
+        if not 200 <= reply.status < 300:
+            return await self._failure(job, lease, reply, fields)
+        relay = held.relay = Relay(
+            reply,
+            down,
+            self.limits,
+            job.request.model,
+            self.endings.reply_headers(job, lease, trail, reply, now),
+            fields.get("content-type", ""),
+            fields.get("content-encoding", ""),
+        )
+        result = await relay.run()
+        if isinstance(result, Failed):
+            return result
+        held.outcome = result
+        return None
+
+    async def _failure(
+        self, job: Job, lease: Lease, reply: Reply, fields: Mapping[str, str]
+    ) -> Failed:
+        """Read an error answer (bounded) and classify it."""
+        parts: list[bytes] = []
+        size = 0
+        with suppress(StreamCut):  # what came of it is enough to tell what it was
+            async for chunk in reply.stream:
+                parts.append(chunk)
+                size += len(chunk)
+                if size > self.limits.error_body_bytes:
+                    break
+        body = b"".join(parts)
+        decoder = Decoder.of(fields.get("content-encoding", ""))
+        text = decoder.feed(body) if decoder is not None else b""
+        outcome = classify(
+            reply.status, fields, text, model=job.request.model, now=self.clock.now()
+        )
+        headers = wire_headers.inbound(reply.headers, drop_ratelimit=True)
+        return Failed(outcome, reply.status, headers, body)
+
+    async def _renew(self, account_id: str, trail: Trail) -> bool:
+        """Get the bearer anew; False when it is the one that was just refused."""
+        trail.renewed.add(account_id)
+        destination = self.destinations[account_id]
+        old = await self.tokens.bearer(account_id, destination)
+        self.tokens.forget(account_id)
+        try:
+            return await self.tokens.bearer(account_id, destination) != old
+        except SecretError:
+            return False
+
+    def _header_timeout(self, job: Job) -> float:
+        if job.counts_tokens:
+            return self.limits.header_timeout_count_s
+        if job.streaming:
+            return self.limits.header_timeout_stream_s
+        return self.limits.header_timeout_json_s
+
+    async def _pause(self, span_s: tuple[float, float], trail: Trail) -> None:
+        seconds = self.chance.jitter(*span_s)
+        trail.trying_s += seconds
+        await self.clock.sleep(seconds)

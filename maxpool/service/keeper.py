@@ -1,0 +1,64 @@
+"""Keeping the pool's memory: what is due is done, in worker threads where it blocks.
+
+The timers only ring; what is due is `pool.due(now)`. A failing disk degrades saving, loudly, and
+never a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from maxpool.errors import StateError
+
+if TYPE_CHECKING:
+    from maxpool.core.pool import Pool
+    from maxpool.ports import Clock, StateStore
+
+log = logging.getLogger("maxpool.state")
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Saves the pool's snapshot when the pool says that it is due."""
+
+    pool: Pool
+    store: StateStore
+    clock: Clock
+    saves: int = 0
+    failures: int = 0
+    last_error: str | None = None
+    saving: bool = False
+
+    async def tick(self) -> None:
+        """Do what is due now."""
+        if any(due.kind == "save" for due in self.pool.due(self.clock.now())):
+            await self.save()
+
+    async def save(self) -> None:
+        """Write the snapshot; an older write that still runs goes first."""
+        if self.saving:
+            return
+        self.saving = True
+        now = self.clock.now()
+        data = self.pool.snapshot(now)
+        try:
+            await asyncio.to_thread(self.store.save, data)
+        except StateError as error:
+            if self.last_error != error.message:
+                log.exception("cannot save the pool's state: %s. %s", error.message, error.hint)
+            self.failures += 1
+            self.last_error = error.message
+            self.pool.saved_at = now  # not again before the gap has passed
+        else:
+            self.saves += 1
+            self.last_error = None
+            self.pool.saved(data["revision"], now)
+        finally:
+            self.saving = False
+
+    def report(self) -> dict[str, Any]:
+        """Numbers for the status page."""
+        return {"saves": self.saves, "failures": self.failures, "last_error": self.last_error}

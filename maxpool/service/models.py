@@ -1,0 +1,122 @@
+"""Which models the accounts offer: their model maps, and what their upstreams list.
+
+Upstream lists are asked for at most every `LIST_AGE_S`, once per origin and credential kind, and an
+upstream that does not answer in time only means a shorter list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from maxpool.core.eligibility import Reason, mismatch
+from maxpool.core.lease import LeaseRequest
+from maxpool.errors import SecretError, StreamCut
+from maxpool.ports import Call, Unreachable
+from maxpool.wire.encoding import Decoder
+from maxpool.wire.headers import fields as header_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maxpool.core.account import Account
+    from maxpool.core.pool import Pool
+    from maxpool.ports import Clock, Destination, Upstream
+    from maxpool.service.tokens import Tokens
+
+LIST_AGE_S = 600.0
+FAILED_AGE_S = 30.0
+TIMEOUT_S = 2.0  # Claude Code waits 3 s for the list
+MAX_LIST_BYTES = 1 << 20
+API_VERSION = (b"anthropic-version", b"2023-06-01")
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Listing(msgspec.Struct):
+    data: list[_Model]
+
+
+@dataclass(slots=True)
+class ModelList:
+    """Model ids by origin, remembered for a while."""
+
+    pool: Pool
+    upstream: Upstream
+    tokens: Tokens
+    clock: Clock
+    destinations: Mapping[str, Destination]
+    known: dict[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
+
+    async def offered(self, program: str | None) -> list[str]:
+        """Model ids that enabled accounts offer to that program, sorted, without doubles."""
+        found: set[str] = set()
+        asked: set[str] = set()
+        for state in list(self.pool.states.values()):
+            account = state.account
+            probe = LeaseRequest("", program=program, format=account.format)
+            if not state.enabled or mismatch(account, probe) not in (None, Reason.MODEL):
+                continue
+            if account.models:
+                found.update(name for name in account.models if "*" not in name)
+            elif (base_url := self.destinations[account.id].base_url) not in asked:
+                asked.add(base_url)
+                found.update(await self._listed(account, base_url))
+        return sorted(found)
+
+    async def _listed(self, account: Account, base_url: str) -> tuple[str, ...]:
+        now = self.clock.now()
+        kept = self.known.get(base_url)
+        if kept is not None and 0 <= now < kept[0]:
+            return kept[1]
+        fresh = await self._ask(account, base_url)
+        ids = fresh if fresh is not None else (kept[1] if kept is not None else ())
+        self.known[base_url] = (now + (LIST_AGE_S if fresh is not None else FAILED_AGE_S), ids)
+        return ids
+
+    async def _ask(self, account: Account, base_url: str) -> tuple[str, ...] | None:
+        """What the upstream lists, None when it did not say."""
+        try:
+            credential = await self.tokens.bearer(account.id, self.destinations[account.id])
+        except SecretError:
+            return None
+        headers = [API_VERSION, (b"accept-encoding", b"identity")]
+        if credential.header is not None:
+            headers.append(credential.header)
+        if credential.oauth:
+            headers.append((b"anthropic-beta", b"oauth-2025-04-20"))
+        reply = await self.upstream.send(
+            Call(
+                method="GET",
+                url=f"{base_url}/v1/models?limit=1000",
+                headers=headers,
+                body=b"",
+                connect_timeout_s=TIMEOUT_S,
+                header_timeout_s=TIMEOUT_S,
+                idle_timeout_s=TIMEOUT_S,
+            )
+        )
+        if isinstance(reply, Unreachable):
+            return None
+        body = bytearray()
+        try:
+            async for chunk in reply.stream:
+                body += chunk
+                if reply.status != 200 or len(body) > MAX_LIST_BYTES:
+                    return None
+        except StreamCut:
+            return None
+        finally:
+            await reply.stream.aclose()
+        decoder = Decoder.of(header_fields(reply.headers).get("content-encoding", ""))
+        try:
+            listing = msgspec.json.decode(
+                decoder.feed(bytes(body)) if decoder else b"", type=_Listing
+            )
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            return None
+        return tuple(model.id for model in listing.data)

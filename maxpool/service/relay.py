@@ -1,0 +1,179 @@
+"""Relaying an answer: late commit, bytes unchanged, broken ends visible, usage counted on the way.
+
+Nothing of an answer reaches the caller before it is worth keeping: a stream's first content, or a
+whole JSON body that parses. Until then a failure is a value (`Failed`) and another account can try.
+A chunk is taken from the upstream only after the caller took the one before, so a slow caller never
+makes a stream pile up here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maxpool.core.lease import Cut, Garbage, NetworkFailure, Outcome, Success, TokenUsage
+from maxpool.errors import StreamCut
+from maxpool.service.retry import Failed
+from maxpool.wire.encoding import Decoder
+from maxpool.wire.meter import Meter
+from maxpool.wire.replies import sse_error
+from maxpool.wire.sse import Scanner
+from maxpool.wire.verdict import classify_answer, classify_error_event
+
+if TYPE_CHECKING:
+    from maxpool.ports import RawHeaders, Reply
+    from maxpool.service.downstream import Downstream
+    from maxpool.service.limits import Limits
+
+CUT_MESSAGE = "The upstream ended this answer before it was complete."
+
+
+@dataclass(slots=True)
+class Relay:
+    """One reply on its way to one caller."""
+
+    reply: Reply
+    down: Downstream
+    limits: Limits
+    model: str
+    headers: RawHeaders
+    content_type: str
+    encoding: str
+    meter: Meter = field(default_factory=Meter)
+    scanner: Scanner = field(default_factory=Scanner)
+
+    async def run(self) -> Outcome | Failed:
+        """Relay the whole answer; `Failed` only while nothing of it has reached the caller."""
+        if self.content_type.startswith("text/event-stream"):
+            return await self._stream()
+        return await self._whole()
+
+    @property
+    def usage(self) -> TokenUsage:
+        """Tokens seen so far."""
+        return self.meter.usage
+
+    # -- streams ---------------------------------------------------------------------------------
+
+    async def _stream(self) -> Outcome | Failed:
+        decoder = Decoder.of(self.encoding)
+        decode = decoder.feed if decoder is not None and self.encoding else None
+        # Headers that went out early promised identity; otherwise bytes go on as they came.
+        plain = self.down.started and decode is not None
+        held: list[bytes] = []
+        holding, size = True, 0
+        try:
+            async for chunk in self.reply.stream:
+                text = decode(chunk) if decode is not None else chunk
+                if decoder is not None:
+                    self._scan(text)
+                piece = text if plain else chunk
+                if not holding:
+                    await self.down.write(piece)
+                    continue
+                held.append(piece)
+                size += len(piece)
+                if self._worth(size, metered=decoder is not None):
+                    await self._commit(held)
+                    holding = False
+                    held.clear()
+                elif self.meter.error is not None:
+                    return self._error_first()
+        except StreamCut as cut:
+            return Failed(NetworkFailure(cut.kind)) if holding else await self._cut()
+        return await (self._ended_early(held) if holding else self._ended())
+
+    def _scan(self, text: bytes) -> None:
+        for event in self.scanner.feed(text):
+            self.meter.feed(event)
+
+    def _worth(self, size: int, *, metered: bool) -> bool:
+        if not metered or self.meter.has_content or size > self.limits.hold_bytes:
+            return True
+        return self.meter.complete and self.meter.error is None
+
+    async def _commit(self, held: list[bytes]) -> None:
+        await self.down.start(self.reply.status, self.headers)
+        await self.down.write(b"".join(held))
+
+    def _error_first(self) -> Failed:
+        data = self.meter.error or b""
+        return Failed(classify_error_event(data, self.model), 0, (), data)
+
+    async def _ended_early(self, held: list[bytes]) -> Outcome | Failed:
+        """The stream ended before content: an answer only if it says that it is complete."""
+        if self.meter.stopped and self.meter.error is None:
+            await self._commit(held)
+            return await self._ended()
+        if self.meter.error is not None:
+            return self._error_first()
+        return Failed(Garbage("no_event"))
+
+    async def _ended(self) -> Outcome:
+        if self.meter.complete or self.meter.stopped or not self.meter.has_content:
+            await self.down.finish()
+            return Success(self.usage)
+        if self.meter.error is not None:  # the upstream has said it in its own words
+            await self.down.finish()
+            return Cut(self.usage)
+        return await self._cut()
+
+    async def _cut(self) -> Outcome:
+        """Show a broken answer as broken, in the way from which clients recover best.
+
+        Inside a block the connection is dropped (the caller repeats the request); between blocks
+        an `overloaded_error` event lets it keep the finished ones and go on.
+        """
+        if self.meter.complete:
+            await self.down.finish()
+            return Success(self.usage)
+        if self.meter.in_block or self.scanner.pending or self.encoding:
+            self.down.abort()
+        else:
+            await self.down.finish(sse_error("overloaded_error", CUT_MESSAGE))
+        return Cut(self.usage)
+
+    # -- whole bodies ----------------------------------------------------------------------------
+
+    async def _whole(self) -> Outcome | Failed:
+        held: list[bytes] = []
+        size = 0
+        try:
+            async for chunk in self.reply.stream:
+                held.append(chunk)
+                size += len(chunk)
+                if size > self.limits.hold_json_bytes:
+                    return await self._pass_on(held)
+        except StreamCut as cut:
+            return Failed(NetworkFailure(cut.kind))
+        body = b"".join(held)
+        outcome = self._judge(body)
+        if isinstance(outcome, Garbage):
+            return Failed(outcome, self.reply.status, self.headers, body)
+        if self.down.started:  # a stream was promised while the upstream answered with JSON
+            return Failed(Garbage("json"))
+        await self.down.start(self.reply.status, self.headers)
+        await self.down.finish(body)
+        return outcome
+
+    def _judge(self, body: bytes) -> Success | Garbage:
+        decoder = Decoder.of(self.encoding)
+        if decoder is None:
+            return Success()  # an encoding nobody asked for: passed on, not read
+        text = decoder.feed(body)
+        if self.encoding and not decoder.complete:
+            return Garbage("truncated")
+        return classify_answer(self.content_type, text)
+
+    async def _pass_on(self, held: list[bytes]) -> Outcome:
+        """An answer too long to check: relayed as it comes."""
+        await self.down.start(self.reply.status, self.headers)
+        await self.down.write(b"".join(held))
+        try:
+            async for chunk in self.reply.stream:
+                await self.down.write(chunk)
+        except StreamCut:
+            self.down.abort()
+            return Cut()
+        await self.down.finish()
+        return Success()

@@ -1,0 +1,87 @@
+"""After a failed try: what the request does next. The `then` column of the outcome table, as data.
+
+Pure; what the failure does to the account is the core's business (`core/effects`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from maxpool.core.lease import (
+    AuthRejected,
+    NetworkFailure,
+    Outcome,
+    Overloaded,
+    RequestRejected,
+    TransientFailure,
+)
+
+if TYPE_CHECKING:
+    from maxpool.ports import RawHeaders
+    from maxpool.service.limits import Limits
+
+
+class Then(Enum):
+    """What a request does after a failed try."""
+
+    SAME = "same"  # once more on the same account, after a short pause
+    RENEW = "renew"  # once more on the same account, with a renewed bearer
+    NEXT = "next"  # the next eligible account, at once
+    BACKOFF = "backoff"  # the next eligible account, after a short pause
+    OTHER_ONCE = "other_once"  # one other account, then the answer passes through
+    PASS = "pass"  # noqa: S105 - no password, the answer belongs to the caller
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A try that ended before content: what it was, and the upstream's own words if it had any."""
+
+    outcome: Outcome
+    status: int = 0
+    headers: RawHeaders = ()
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class Trail:
+    """What one request has tried: accounts, sends, time. Times in epoch seconds."""
+
+    began: float
+    tried: set[str] = field(default_factory=set)
+    sends: int = 0
+    trying_s: float = 0.0
+    network_since: float | None = None
+    others_asked: bool = False
+    repeated: set[str] = field(default_factory=set)
+    renewed: set[str] = field(default_factory=set)
+    skipped: list[str] = field(default_factory=list)
+    last: Failed | None = None
+    upstream_s: float = 0.0
+
+    def spent(self, limits: Limits) -> bool:
+        """Whether nothing more may be sent for this request."""
+        return self.sends >= limits.max_sends or self.trying_s >= limits.trying_limit_s
+
+    def network_spent(self, now: float, limits: Limits) -> bool:
+        """Whether the network has failed for too long."""
+        since = self.network_since
+        return since is not None and now - since >= limits.network_budget_s
+
+
+def then(outcome: Outcome, trail: Trail, account_id: str) -> Then:
+    """What comes after this outcome on that account."""
+    match outcome:
+        case RequestRejected(retry_other=True):
+            return Then.PASS if trail.others_asked else Then.OTHER_ONCE
+        case RequestRejected():
+            return Then.PASS
+        case Overloaded():
+            return Then.NEXT if account_id in trail.repeated else Then.SAME
+        case AuthRejected():
+            return Then.NEXT if account_id in trail.renewed else Then.RENEW
+        case TransientFailure() | NetworkFailure():
+            return Then.BACKOFF
+        case _:
+            return Then.NEXT

@@ -1,0 +1,61 @@
+"""The bearer for an account, resolved from its secret reference and kept until it is renewed.
+
+References (`env:`, `file:`, `command:`) may block, so they are resolved in a worker thread. Refresh
+of logins belongs here too; accounts from config have nothing to refresh.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maxpool.errors import SecretError
+from maxpool.wire.headers import authorization
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maxpool.ports import Destination, Secret, SecretSource
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """The header that authorizes a call, ready to send; `oauth` when the bearer needs its beta."""
+
+    header: tuple[bytes, bytes] | None
+    oauth: bool
+
+
+@dataclass(slots=True)
+class Tokens:
+    """Bearers by account id. `references` maps account id -> secret reference, "" for none."""
+
+    source: SecretSource
+    references: Mapping[str, str]
+    ready: dict[str, Credential] = field(default_factory=dict)
+
+    async def bearer(self, account_id: str, destination: Destination) -> Credential:
+        """The credential to send; raises `SecretError` when the reference gives none."""
+        found = self.ready.get(account_id)
+        if found is None:
+            secret = await self._resolve(account_id)
+            value = secret.reveal() if secret is not None else ""
+            mode = destination.auth_header if value else "none"
+            header, oauth = authorization(value, mode)
+            found = self.ready[account_id] = Credential(header, oauth)
+        return found
+
+    def forget(self, account_id: str) -> None:
+        """Resolve the reference anew at the next use (a rotated key in its file, say)."""
+        self.ready.pop(account_id, None)
+
+    async def _resolve(self, account_id: str) -> Secret | None:
+        reference = self.references.get(account_id)
+        if reference is None:
+            raise SecretError(
+                "the account has no secret", "Set `secret` for it in the configuration."
+            )
+        if not reference:
+            return None
+        return await asyncio.to_thread(self.source.resolve, reference)

@@ -1,0 +1,107 @@
+"""The web application: routes, and the guard in front of all of them.
+
+The data plane's endpoints are plain ASGI callables behind Starlette's router; there is no
+middleware that touches a body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from maxpool.web.guard import Guard, Rules
+from maxpool.web.page import STYLE
+from maxpool.wire import replies
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from maxpool.web.guard import App
+    from maxpool.web.messages import Messages
+    from maxpool.web.models import Models
+    from maxpool.web.status import StatusPages
+
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surfaces:
+    """The endpoints that make up the application."""
+
+    messages: Messages
+    count_tokens: Messages
+    models: Models
+    status: StatusPages
+    open_paths: tuple[str, ...] = ()
+    passthrough: Messages | None = None
+
+
+def application(
+    surfaces: Surfaces, rules: Rules, new_id: Callable[[], str], lifespan: Lifespan
+) -> App:
+    """The ASGI application."""
+    status = surfaces.status
+    routes = [
+        Route("/v1/messages", surfaces.messages),
+        Route("/v1/messages/count_tokens", surfaces.count_tokens),
+        Route("/v1/models", surfaces.models.list, methods=["GET"]),
+        Route("/status", status.status, methods=["GET"]),
+        Route("/status.css", _style, methods=["GET"]),
+        Route("/healthz", status.healthz, methods=["GET"]),
+        Route("/readyz", status.readyz, methods=["GET"]),
+        Route("/api/hello", status.hello, methods=["GET", "HEAD"]),
+        Route("/", status.root, methods=["GET", "HEAD"]),
+    ]
+    if surfaces.passthrough is not None:
+        routes += [Route(path, surfaces.passthrough) for path in surfaces.open_paths]
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _http_error, Exception: _crash},  # type: ignore[dict-item]
+    )
+    return Guard(app, rules, new_id)
+
+
+async def _style(_request: Request) -> Response:
+    return Response(STYLE, media_type="text/css", headers={"cache-control": "max-age=60"})
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    kinds = {404: "not_found_error"}
+    path = request.url.path
+    if error.status_code == 404:
+        message = (
+            f"maxpool has no {path}. It serves POST /v1/messages, POST /v1/messages/count_tokens, "
+            "GET /v1/models and GET /status; others only where [server] allowed_paths lists them."
+        )
+    elif error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        message = f"{path} does not take {request.method}. Use {allowed}."
+    else:
+        message = str(error.detail)
+    answer = replies.error(
+        error.status_code,
+        kinds.get(error.status_code, "invalid_request_error"),
+        message,
+        request_id=request.state.request_id,
+        should_retry=False,
+    )
+    return _response(answer, dict(error.headers or {}))
+
+
+async def _crash(request: Request, _error: Exception) -> Response:
+    request_id = request.state.request_id
+    message = f"maxpool failed inside; its log names the cause under {request_id}."
+    return _response(replies.error(500, "api_error", message, request_id=request_id), {})
+
+
+def _response(answer: replies.Answer, extra: dict[str, str]) -> Response:
+    headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in answer.headers}
+    return Response(answer.body, answer.status, {**headers, **extra})

@@ -1,0 +1,169 @@
+"""The guard in front of every route: who may talk to the server at all. Plain ASGI, no framework.
+
+A web page must not be able to spend quota or read state, so Host and Origin are checked (which also
+ends DNS rebinding), a POST must be JSON (which a form cannot send), and no CORS header is ever sent.
+Beyond loopback every route needs a client key.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any
+
+from maxpool.errors import RequestError
+from maxpool.wire import headers as wire_headers
+from maxpool.wire import replies
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+"""Tell only whether the process lives and can serve; supervisors send no key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the guard lets through. `keys`: name -> SHA-256 hex of a client key."""
+
+    hosts: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
+    require_key: bool = False
+    max_target: int = 8192
+
+
+@dataclass(slots=True)
+class Guard:
+    """Refuses what the rules do not allow, hands everything else on with its header fields read.
+
+    Puts into `scope["state"]`: `fields` (lower-case names) and `key_name` (the client key's, or None).
+    """
+
+    app: App
+    rules: Rules
+    new_id: Callable[[], str]
+    hosts: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hosts = LOOPBACK_NAMES | self.rules.hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI call."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        request_id = self.new_id()
+        try:
+            wire_headers.check(scope["headers"])
+            fields = wire_headers.fields(scope["headers"])
+            key_name = self._admit(scope, fields)
+        except RequestError as error:
+            await _refuse(error, request_id, send)
+            return
+        state = scope.setdefault("state", {})
+        state["fields"], state["key_name"], state["request_id"] = fields, key_name, request_id
+        await self.app(scope, receive, send)
+
+    def _admit(self, scope: Scope, fields: dict[str, str]) -> str | None:
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > self.rules.max_target:
+            raise RequestError(414, "invalid_request_error", "The request's address is too long.")
+        self._check_peer(scope)
+        host = fields.get("host", "")
+        if _host_name(host) not in self.hosts:
+            raise RequestError(
+                403,
+                "permission_error",
+                f"This server does not answer for the host {host[:100]!r}. Use http://127.0.0.1, "
+                "or add the exact name to [server] allowed_hosts.",
+            )
+        self._check_origin(fields, host)
+        self._check_type(scope, fields)
+        return self._key(scope, fields)
+
+    def _check_peer(self, scope: Scope) -> None:
+        client = scope.get("client")
+        if client is None:
+            return
+        try:
+            address = ipaddress.ip_address(client[0].partition("%")[0])
+        except ValueError:
+            return
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        if address.is_loopback or not self.rules.networks:
+            return
+        if not any(address in network for network in self.rules.networks):
+            raise RequestError(
+                403, "permission_error", f"{address} is not in [server] allowed_ips."
+            )
+
+    def _check_origin(self, fields: dict[str, str], host: str) -> None:
+        origin = fields.get("origin")
+        if origin is None:
+            if fields.get("sec-fetch-site") in ("cross-site", "same-site"):
+                raise RequestError(403, "permission_error", "Web pages may not call this server.")
+            return
+        own = {f"http://{host}", f"https://{host}"}
+        if origin not in own and origin not in self.rules.origins:
+            raise RequestError(
+                403,
+                "permission_error",
+                f"Web pages of {origin[:100]!r} may not call this server. A page of your own can "
+                "be allowed by its exact origin in [server] allowed_origins.",
+            )
+
+    def _check_type(self, scope: Scope, fields: dict[str, str]) -> None:
+        if scope["method"] not in ("POST", "PUT", "PATCH"):
+            return
+        kind = fields.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise RequestError(
+                415,
+                "invalid_request_error",
+                "Send the request with the header `content-type: application/json`.",
+            )
+
+    def _key(self, scope: Scope, fields: dict[str, str]) -> str | None:
+        rules = self.rules
+        if not rules.keys:
+            return None
+        sent = wire_headers.client_key(fields)
+        digest = sha256((sent or "").encode("utf-8", "surrogateescape")).hexdigest()
+        found = None
+        for name, known in rules.keys:  # every key is compared: the time taken tells nothing
+            if compare_digest(digest, known):
+                found = name
+        if found is None and rules.require_key and scope["path"] not in OPEN_PATHS:
+            raise RequestError(
+                401,
+                "authentication_error",
+                "This maxpool needs a client key: send it as `x-api-key` or as a bearer "
+                "(ANTHROPIC_AUTH_TOKEN). `maxpool env` shows how.",
+            )
+        return found
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    if host.startswith("["):
+        return host.partition("]")[0].lower() + "]"
+    return host.partition(":")[0].lower()
+
+
+async def _refuse(error: RequestError, request_id: str, send: Send) -> None:
+    answer = replies.error(
+        error.status, error.kind, str(error), request_id=request_id, should_retry=False
+    )
+    await send(
+        {"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)}
+    )
+    await send({"type": "http.response.body", "body": answer.body})

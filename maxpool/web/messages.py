@@ -1,0 +1,166 @@
+"""`POST /v1/messages` and `/v1/messages/count_tokens`: from ASGI to `service/forward`.
+
+A raw ASGI endpoint: the data path pays for no framework object. Reads the body once, bounded.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from maxpool.errors import RequestError
+from maxpool.service.downstream import ClientWatch, Downstream
+from maxpool.service.forward import Job
+from maxpool.wire import replies
+from maxpool.wire.request import read
+
+if TYPE_CHECKING:
+    from maxpool.core.lease import LeaseRequest
+    from maxpool.service.forward import Forwarder
+    from maxpool.service.pulse import Pulse
+    from maxpool.service.tasks import Tasks
+    from maxpool.web.guard import Receive, Scope, Send
+
+log = logging.getLogger("maxpool.web")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyLimits:
+    """Bytes of a request body as sent and after decoding."""
+
+    sent: int = 32 << 20
+    decoded: int = 64 << 20
+
+
+@dataclass(slots=True)
+class Messages:
+    """The Messages endpoints; `counts_tokens` for the one that only counts."""
+
+    forwarder: Forwarder
+    pulse: Pulse
+    tasks: Tasks
+    bodies: BodyLimits
+    counts_tokens: bool = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI call."""
+        forwarder = self.forwarder
+        abort = (scope.get("extensions") or {}).get("maxpool.abort")
+        down = Downstream(send, forwarder.clock, abort)
+        request_id: str = scope["state"]["request_id"]
+        try:
+            job = await self._read(scope, receive, request_id)
+            if job is None:
+                return
+            await self._serve(job, receive, down)
+        except RequestError as error:
+            forwarder.stats.refused(error.status)
+            await down.answer(_error(error, request_id))
+        except Exception as error:
+            log.exception("request %s failed inside maxpool", request_id, exc_info=error)
+            forwarder.stats.internal_errors += 1
+            await _internal(down, request_id)
+
+    async def _serve(self, job: Job, receive: Receive, down: Downstream) -> None:
+        watch = ClientWatch(receive, down, self.tasks)
+        async with watch:
+            beat = self.pulse.join(down, watch, job.request_id, streaming=job.streaming)
+            try:
+                await self.forwarder.serve(job, down, watch)
+            finally:
+                self.pulse.leave(beat)
+        if watch.gone:
+            self.forwarder.stats.client_gone += 1
+
+    async def _read(self, scope: Scope, receive: Receive, request_id: str) -> Job | None:
+        if scope["method"] != "POST":
+            raise RequestError(405, "invalid_request_error", f"{scope['path']} takes only POST.")
+        fields: dict[str, str] = scope["state"]["fields"]
+        body = await read_body(receive, fields, self.bodies.sent)
+        if body is None:
+            return None
+        request = read(
+            fields,
+            body,
+            key_id=scope["state"]["key_name"],
+            arrived_at=self.forwarder.clock.now(),
+            max_decoded_bytes=self.bodies.decoded,
+        )
+        streaming = request.stream and not self.counts_tokens
+        return Job(
+            method="POST",
+            target=target_of(scope),
+            headers=scope["headers"],
+            body=body,
+            request=self._patience(request, streaming=streaming),
+            request_id=request_id,
+            streaming=streaming,
+            counts_tokens=self.counts_tokens,
+        )
+
+    def _patience(self, request: LeaseRequest, *, streaming: bool) -> LeaseRequest:
+        """How long this request may wait: what its caller says, within what the owner allows."""
+        limits = self.forwarder.limits
+        usual = limits.max_wait_s if streaming else min(limits.max_wait_s, limits.max_wait_json_s)
+        most = limits.max_wait_allowed_s if streaming else limits.max_wait_json_s
+        if self.counts_tokens:
+            usual = most = 0.0  # an estimate is better than a wait
+        said = request.max_wait_s
+        wait = usual if said is None else min(said, max(most, usual))
+        return replace(request, max_wait_s=wait, stream=streaming)
+
+
+async def read_body(receive: Receive, fields: dict[str, str], limit: int) -> bytes | None:
+    """The request body, None when the caller left meanwhile; `RequestError` 413 over the limit."""
+    declared = fields.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts) if len(parts) > 1 else part
+
+
+def target_of(scope: Scope) -> str:
+    """Path and query as the caller wrote them."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    path = raw.partition(b"?")[0].decode("latin-1")
+    query: bytes = scope["query_string"]
+    return f"{path}?{query.decode('latin-1')}" if query else path
+
+
+def _too_large(limit: int) -> RequestError:
+    return RequestError(
+        413,
+        "request_too_large",
+        f"The request is larger than {limit >> 20} MB. Send less, or raise [server] max_body.",
+    )
+
+
+def _error(error: RequestError, request_id: str) -> replies.Answer:
+    return replies.error(
+        error.status, error.kind, str(error), request_id=request_id, should_retry=False
+    )
+
+
+async def _internal(down: Downstream, request_id: str) -> None:
+    """Our own exception: the API's shape before headers, a visible break after them."""
+    if down.finished:
+        return
+    if down.started:
+        down.abort()
+        return
+    message = f"maxpool failed inside; its log names the cause under {request_id}."
+    await down.answer(
+        replies.error(500, "api_error", message, request_id=request_id, should_retry=True)
+    )

@@ -1,0 +1,28 @@
+"""`GET /v1/models`: the union of what the enabled accounts offer to this caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from maxpool.wire.replies import models
+from maxpool.wire.request import program_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from maxpool.service.models import ModelList
+
+
+@dataclass(slots=True)
+class Models:
+    """The model list endpoint."""
+
+    listing: ModelList
+
+    async def list(self, request: Request) -> Response:
+        """All model ids, in the Messages API's shape."""
+        ids = await self.listing.offered(program_of(request.state.fields))
+        return Response(models(ids), media_type="application/json")

@@ -1,0 +1,183 @@
+"""The plain status page: the status document as HTML, without a script.
+
+Pure. Everything that came from outside is escaped; bars are SVG so that the strict CSP needs no
+inline style.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from maxpool.wire.replies import duration
+
+REFRESH_S = 2
+
+STYLE = """
+:root { color-scheme: light dark; --bg: #f7f7f5; --card: #fff; --ink: #1d1d1f; --dim: #63636b;
+  --line: #dededb; --ok: #1f7a4d; --warn: #9a6700; --bad: #b42318; --bar: #2f6fde; --track: #e6e6e3; }
+@media (prefers-color-scheme: dark) { :root { --bg: #131316; --card: #1c1c21; --ink: #ececf1;
+  --dim: #a0a0ab; --line: #2e2e36; --ok: #4cc38a; --warn: #e5b454; --bad: #ff8a7a; --bar: #6ea0ff;
+  --track: #2e2e36; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--bg); color: var(--ink);
+  font: 15px/1.45 system-ui, -apple-system, "Segoe UI", sans-serif; }
+main { max-width: 1100px; margin: 0 auto; padding: 24px 16px 48px; }
+h1 { font-size: 15px; font-weight: 600; margin: 0 0 4px; color: var(--dim); }
+.verdict { font-size: 24px; font-weight: 650; line-height: 1.25; margin: 0 0 12px; }
+.facts { color: var(--dim); margin: 0 0 20px; display: flex; flex-wrap: wrap; gap: 4px 20px; }
+.facts b { color: var(--ink); font-weight: 600; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(310px, 1fr)); gap: 12px; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; }
+.card header { display: flex; justify-content: space-between; align-items: baseline; gap: 8px; }
+.card h2 { font-size: 16px; margin: 0; overflow-wrap: anywhere; }
+.kind, .small { color: var(--dim); font-size: 13px; }
+.state { font-size: 13px; font-weight: 600; white-space: nowrap; }
+.ready { color: var(--ok); } .busy, .cooling, .draining { color: var(--warn); }
+.benched, .locked_out, .closed { color: var(--bad); } .disabled { color: var(--dim); }
+.window { display: grid; grid-template-columns: 74px 1fr 46px; gap: 8px; align-items: center;
+  margin-top: 10px; font-size: 13px; }
+.window svg { width: 100%; height: 10px; display: block; border-radius: 5px; }
+.track { fill: var(--track); } .fill { fill: var(--bar); } .hot { fill: var(--warn); }
+.full { fill: var(--bad); } .pace { stroke: var(--ink); stroke-width: .7; }
+.window .share { text-align: right; font-variant-numeric: tabular-nums; }
+.window .note { grid-column: 2 / 4; color: var(--dim); margin-top: -4px; }
+.why { margin: 8px 0 0; font-size: 13px; color: var(--bad); }
+h3 { font-size: 15px; margin: 28px 0 8px; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: 13px; }
+th, td { text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line);
+  font-variant-numeric: tabular-nums; white-space: nowrap; }
+th { color: var(--dim); font-weight: 500; }
+td.id { max-width: 260px; overflow: hidden; text-overflow: ellipsis; }
+.empty { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 20px; }
+code { font: 13px ui-monospace, monospace; }
+"""
+
+
+def render(doc: dict[str, Any]) -> str:
+    """The page for one status document."""
+    s = doc["summary"]
+    names = {a["id"]: a["name"] for a in doc["accounts"]}
+    body = "".join(_card(a, doc["now"]) for a in doc["accounts"])
+    cards = (
+        f'<section class="cards" aria-label="Accounts">{body}</section>' if body else _first_run()
+    )
+    notices = "".join(f'<p class="why">{escape(n)}</p>' for n in doc["notices"])
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="refresh" content="{REFRESH_S}">'
+        '<title>maxpool</title><link rel="stylesheet" href="/status.css"></head><body><main>'
+        f"<h1>maxpool {escape(doc['version'])}</h1>"
+        f'<p class="verdict">{escape(s["verdict"])}</p>{notices}{_facts(doc)}{cards}'
+        f"{_queue(doc)}{_sessions(doc, names)}"
+        '<p class="small"><a href="/status?format=json">the same as JSON</a></p>'
+        "</main></body></html>"
+    )
+
+
+def _facts(doc: dict[str, Any]) -> str:
+    s, harm = doc["summary"], doc["harm"]
+    errors = sum(harm["client_errors"].values())
+    shown = [
+        ("in flight", s["requests_in_flight"]),
+        ("queued", s["queued"]),
+        ("requests", doc["totals"]["requests"]),
+        ("failovers unseen by clients", doc["totals"]["failovers"]),
+        ("errors shown to clients", errors),
+        ("sessions", doc["sessions"]["bound"]),
+        ("moves", harm["moves"]),
+        ("up", duration(doc["uptime_s"])),
+    ]
+    for name in ("5h", "7d"):
+        free = s["headroom"][name]
+        if free is not None:
+            shown.append((f"{name} free", f"{free * 100:.0f} %"))
+    spans = "".join(f"<span>{escape(k)} <b>{escape(str(v))}</b></span>" for k, v in shown)
+    return f'<p class="facts">{spans}</p>'
+
+
+def _card(a: dict[str, Any], now: float) -> str:
+    kind = " · ".join(x for x in (a["kind"].replace("_", " "), a["plan"]) if x)
+    hour = a["last_hour"]
+    p50 = "" if hour["p50_ms"] is None else f" · median {hour['p50_ms']:.0f} ms"
+    windows = "".join(_window(w, now) for w in a["windows"])
+    return (
+        f'<article class="card"><header><h2>{escape(a["name"])}</h2>'
+        f'<span class="state {escape(a["state"])}">{escape(a["state"].replace("_", " "))}</span>'
+        f'</header><div class="kind">{escape(kind)}</div>{_why(a, now)}{windows}'
+        f'<p class="small">{a["in_flight"]} of {a["slots"]} slots · {a["sessions"]} sessions · '
+        f"{hour['requests']} requests this hour, {hour['failed']} failed{p50}</p></article>"
+    )
+
+
+def _why(a: dict[str, Any], now: float) -> str:
+    block = a["unavailable"]
+    if block is None:
+        return ""
+    text = block["reason"].replace("_", " ")
+    if block["until"] is not None:
+        text += f", back in {duration(max(block['until'] - now, 0))}"
+    return f'<p class="why">{escape(text)}</p>'
+
+
+def _window(w: dict[str, Any], now: float) -> str:
+    used = w["utilization"]
+    share = "?" if used is None else f"{used * 100:.0f} %"
+    width = 0.0 if used is None else min(max(used, 0.0), 1.0) * 100
+    heat = (
+        "full" if w["benched_until"] else "hot" if (w["pace"] or 0) > 1.2 and width > 50 else "fill"
+    )
+    notes = []
+    if w["reset_at"] is not None:
+        notes.append(f"resets in {duration(max(w['reset_at'] - now, 0))}")
+    if w["exhausts_at"] is not None:
+        notes.append(f"empty in {duration(max(w['exhausts_at'] - now, 0))} at this pace")
+    tick = ""
+    if used and w["pace"]:
+        even = min(width / w["pace"], 100.0)
+        tick = f'<line class="pace" x1="{even:.1f}" x2="{even:.1f}" y1="0" y2="10"/>'
+    return (
+        f'<div class="window"><span>{escape(w["window"])}</span>'
+        f'<svg viewBox="0 0 100 10" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(w["window"])} {share} used"><rect class="track" width="100" height="10"/>'
+        f'<rect class="{heat}" width="{width:.1f}" height="10"/>{tick}</svg>'
+        f'<span class="share">{share}</span><span class="note">{escape(", ".join(notes))}</span></div>'
+    )
+
+
+def _queue(doc: dict[str, Any]) -> str:
+    if not doc["queue"]:
+        return ""
+    rows = "".join(
+        f"<tr><td>{q['position']}</td><td>{escape(q['class'])}</td>"
+        f"<td>{duration(q['waiting_s'])}</td><td>{escape(q['cause'].replace('_', ' '))}</td></tr>"
+        for q in doc["queue"]
+    )
+    head = "<tr><th>#</th><th>model</th><th>waiting</th><th>because of</th></tr>"
+    return f'<h3>Waiting</h3><div class="scroll"><table>{head}{rows}</table></div>'
+
+
+def _sessions(doc: dict[str, Any], names: dict[str, str]) -> str:
+    rows = "".join(
+        f'<tr><td class="id">{escape(s["session"])}</td>'
+        f"<td>{escape(names.get(s['account'], s['account']))}</td><td>{s['turns']}</td>"
+        f"<td>{s['moves']}</td><td>{duration(s['idle_s'])}</td></tr>"
+        for s in doc["sessions"]["list"][:20]
+    )
+    if not rows:
+        return ""
+    head = "<tr><th>session</th><th>at home on</th><th>turns</th><th>moves</th><th>idle</th></tr>"
+    return f'<h3>Sessions</h3><div class="scroll"><table>{head}{rows}</table></div>'
+
+
+def _first_run() -> str:
+    return (
+        '<section class="empty"><p><b>No account yet.</b> Add one to the configuration '
+        "(<code>maxpool config show</code> tells where it is):</p>"
+        "<pre><code>[[accounts]]\nname = &quot;console&quot;\nkind = &quot;api_key&quot;\n"
+        "secret = &quot;env:ANTHROPIC_API_KEY&quot;</code></pre>"
+        "<p>Then start maxpool again and point your client at this address: "
+        "<code>maxpool env</code>.</p></section>"
+    )

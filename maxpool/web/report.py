@@ -1,0 +1,281 @@
+"""The `/status` document: the pool's view and the server's counters as stable, JSON-able fields.
+
+Schema version 1. Times are epoch seconds, shares 0..1. No secrets, no prompts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import localtime, strftime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maxpool.core.tally import Counts
+    from maxpool.core.view import AccountView, PoolView, SessionView, WindowView
+    from maxpool.service.stats import Stats
+
+SCHEMA = 1
+SUMMARY_WINDOWS = ("5h", "7d")
+READY_STATES = frozenset({"ready", "busy"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """What the document says about the server itself."""
+
+    version: str
+    config_path: str | None
+    config_loaded_at: float
+    config_error: str | None
+    notices: tuple[str, ...]
+    jobs: Mapping[str, Any]
+
+
+def document(view: PoolView, stats: Stats, facts: ServerFacts) -> dict[str, Any]:
+    """The whole document."""
+    return {
+        "schema": SCHEMA,
+        "version": facts.version,
+        "started_at": view.started_at,
+        "uptime_s": round(view.now - view.started_at, 3),
+        "now": view.now,
+        "config": {
+            "path": facts.config_path,
+            "loaded_at": facts.config_loaded_at,
+            "error": facts.config_error,
+        },
+        "notices": list(facts.notices),
+        "summary": summary(view),
+        "accounts": [account(a) for a in view.accounts],
+        "sessions": {
+            "bound": view.sessions_bound,
+            "protected": view.sessions_protected,
+            "list": [_session(s) for s in view.sessions],
+        },
+        "queue": [
+            {
+                "position": w.position,
+                "class": w.model,
+                "waiting_s": round(w.waiting_s, 1),
+                "cause": w.cause.value,
+                "expected_at": w.expected_at,
+            }
+            for w in view.waiters
+        ],
+        "throttle": {
+            "open": [
+                {"scope": p.scope, "until": p.until, "probing": p.probing} for p in view.pauses
+            ],
+            "count": view.throttle_count,
+            "last_at": view.throttle_last_at,
+        },
+        "jobs": dict(facts.jobs),
+        "harm": {
+            "client_errors": {str(k): n for k, n in sorted(stats.client_errors.items())},
+            "held_s": round(stats.held_s, 3),
+            "cache_tokens_lost": view.cache_tokens_lost,
+            "moves": view.moves,
+            "internal_errors": stats.internal_errors,
+            "wasted_7d": [],
+        },
+        "totals": {
+            "requests": stats.requests,
+            "sends": stats.sends,
+            "failovers": stats.failovers,
+            "client_gone": stats.client_gone,
+        },
+    }
+
+
+def summary(view: PoolView) -> dict[str, Any]:
+    """The one-look part: verdict, counts, headroom, burn, next resets."""
+    enabled = [a for a in view.accounts if a.enabled]
+    ready = [a for a in enabled if a.state in READY_STATES]
+    burn = {name: _burn(enabled, name, view.now) for name in SUMMARY_WINDOWS}
+    headroom = {name: _headroom(enabled, name) for name in SUMMARY_WINDOWS}
+    resets: list[dict[str, Any]] = [
+        {"account": a.account.name, "window": w.window, "at": w.reset_at}
+        for a in enabled
+        for w in a.windows
+        if w.reset_at is not None
+    ]
+    resets.sort(key=lambda r: r["at"] or 0.0)
+    return {
+        "verdict": verdict(view, len(ready), len(enabled), headroom["5h"], burn["5h"]["empty_at"]),
+        "accounts_total": len(enabled),
+        "accounts_ready": len(ready),
+        "accounts_disabled": len(view.accounts) - len(enabled),
+        "requests_in_flight": view.in_flight,
+        "queued": len(view.waiters),
+        "paused": view.paused,
+        "preferred": view.preferred,
+        "headroom": headroom,
+        "burn": burn,
+        "next_resets": resets[:10],
+    }
+
+
+def verdict(
+    view: PoolView, ready: int, total: int, free_5h: float | None, empty_at: float | None
+) -> str:
+    """One sentence: how many can serve, how much is left, until when."""
+    if not total:
+        return "no account is configured; add one to the configuration"
+    parts = [f"{ready} of {total} account{'s' if total != 1 else ''} ready"]
+    if free_5h is not None:
+        parts.append(f"{free_5h * 100:.0f} % of 5-hour capacity free")
+    if view.paused:
+        parts.append("paused by hand")
+    if not ready:
+        back = _soonest_back(view)
+        parts.append(
+            f"next one back at {_clock(back)}" if back is not None else "none comes back by itself"
+        )
+    elif empty_at is not None:
+        parts.append(f"dry at {_clock(empty_at)} at this pace")
+    return ", ".join(parts)
+
+
+def account(a: AccountView) -> dict[str, Any]:
+    """One account."""
+    block, error = a.unavailable, a.last_error
+    return {
+        "id": a.account.id,
+        "name": a.account.name,
+        "kind": a.account.kind,
+        "provider": a.account.provider,
+        "plan": a.account.plan,
+        "enabled": a.enabled,
+        "state": a.state,
+        "unavailable": None
+        if block is None
+        else {"reason": block.reason.value, "until": block.until},
+        "in_flight": a.in_flight,
+        "slots": a.slots,
+        "soft_limit": round(a.soft_limit, 1),
+        "sessions": a.sessions,
+        "priority": a.account.priority,
+        "weekly_state": a.weekly_state,
+        "effective_use": a.effective_use,
+        "windows": [window(w) for w in a.windows],
+        "models": {
+            model: {"reason": reason.value, "until": until}
+            for model, (reason, until) in a.model_benches.items()
+        },
+        "buckets": [dict(b) for b in a.buckets],
+        "balance": {},
+        "credential": {
+            "kind": a.account.kind,
+            "expires_at": a.credential.expires_at,
+            "refreshed_at": a.credential.refreshed_at,
+            "grant_expires_at": None,
+            "dead": a.credential.dead or None,
+        },
+        "last_hour": {**_counts(a.last_hour), "p50_ms": a.p50_ms},
+        "last_15_min": _counts(a.last_15_min),
+        "total": _counts(a.total),
+        "failures_in_a_row": a.failures,
+        "last_error": None
+        if error is None
+        else {"class": error.kind, "at": error.at, "message": error.message},
+        "probe": {
+            "last_at": a.probing.last_at,
+            "next_at": a.probing.next_at or None,
+            "last_result": a.probing.last_result or None,
+        },
+    }
+
+
+def window(w: WindowView) -> dict[str, Any]:
+    """One quota window."""
+    return {
+        "window": w.window,
+        "utilization": w.utilization,
+        "estimated": w.estimated,
+        "reset_at": w.reset_at,
+        "source": w.source,
+        "age_s": None if w.age_s is None else round(w.age_s, 1),
+        "pace": w.pace,
+        "burn_per_hour": w.burn_per_hour,
+        "n": w.readings,
+        "projected_at_reset": w.projected_at_reset,
+        "exhausts_at": w.exhausts_at,
+        "benched_until": w.benched_until,
+    }
+
+
+def _session(s: SessionView) -> dict[str, Any]:
+    return {
+        "session": s.session,
+        "account": s.home,
+        "current": s.current,
+        "turns": s.turns,
+        "moves": s.moves,
+        "protected": s.protected,
+        "idle_s": round(s.idle_s, 1),
+        "warm": dict(s.warm),
+    }
+
+
+def _counts(c: Counts) -> dict[str, int]:
+    return {
+        "requests": c.requests,
+        "failed": c.failed,
+        "tokens_in": c.tokens_in,
+        "tokens_out": c.tokens_out,
+        "cache_read": c.cache_read,
+        "cache_write": c.cache_write,
+    }
+
+
+def _known(accounts: list[AccountView], name: str) -> list[tuple[float, WindowView]]:
+    """(capacity, window) of the plan accounts that told this window."""
+    return [
+        (a.account.plan_weight, w)
+        for a in accounts
+        if not a.account.paid
+        for w in a.windows
+        if w.window == name and w.utilization is not None
+    ]
+
+
+def _headroom(accounts: list[AccountView], name: str) -> float | None:
+    """Free share of all plan accounts' capacity; None while none has told."""
+    known = _known(accounts, name)
+    total = sum(weight for weight, _ in known)
+    if total <= 0:
+        return None
+    free = sum(w * max(0.0, 1.0 - (v.utilization or 0.0)) for w, v in known if not v.benched_until)
+    return round(free / total, 4)
+
+
+def _burn(accounts: list[AccountView], name: str, now: float) -> dict[str, Any]:
+    """How fast the pool's capacity burns, when it would be empty, and when relief comes."""
+    known = _known(accounts, name)
+    total = sum(weight for weight, _ in known)
+    used = sum(w * (v.burn_per_hour or 0.0) for w, v in known)
+    per_hour = used / total if total > 0 else 0.0
+    resets = [v.reset_at for _, v in known if v.reset_at is not None]
+    relief = min(resets, default=None)
+    empty_at = None
+    free = _headroom(accounts, name)
+    if per_hour > 0 and free is not None and resets:
+        empty = now + free / per_hour * 3600.0
+        empty_at = empty if empty < max(resets) else None
+    return {"per_hour": round(per_hour, 4), "empty_at": empty_at, "next_relief_at": relief}
+
+
+def _soonest_back(view: PoolView) -> float | None:
+    times = [
+        a.unavailable.until
+        for a in view.accounts
+        if a.enabled and a.unavailable is not None and a.unavailable.until is not None
+    ]
+    return min(times, default=None)
+
+
+def _clock(at: float) -> str:
+    """Local wall time, for people."""
+    return strftime("%H:%M", localtime(at))

@@ -1,0 +1,87 @@
+"""`GET /status` (JSON, or a plain page for browsers), `/healthz`, `/readyz`, `HEAD /`.
+
+Reading a status changes nothing. The page needs no script and works offline.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import HTMLResponse, Response
+
+from maxpool.web.page import render
+from maxpool.web.report import READY_STATES, document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from maxpool.core.pool import Pool
+    from maxpool.ports import Clock
+    from maxpool.service.stats import Stats
+    from maxpool.web.report import ServerFacts
+
+PAGE_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+
+
+class Json(Response):
+    """A JSON answer, never cached."""
+
+    media_type: str | None = "application/json"
+
+    def __init__(self, content: object, status_code: int = 200) -> None:
+        body = json.dumps(content, indent=1, allow_nan=False).encode() + b"\n"
+        super().__init__(body, status_code, {"cache-control": "no-store"})
+
+
+@dataclass(slots=True)
+class StatusPages:
+    """The status endpoints over one pool."""
+
+    pool: Pool
+    stats: Stats
+    clock: Clock
+    facts: Callable[[], ServerFacts]
+
+    def document(self) -> dict[str, Any]:
+        """The status document now."""
+        return document(self.pool.view(self.clock.now()), self.stats, self.facts())
+
+    async def status(self, request: Request) -> Response:
+        """JSON, or a page for a browser (`?format=json` and `?format=html` decide)."""
+        wanted = request.query_params.get("format")
+        accepts = request.headers.get("accept", "")
+        if wanted == "html" or (wanted is None and "text/html" in accepts):
+            return HTMLResponse(render(self.document()), headers=PAGE_HEADERS)
+        return Json(self.document())
+
+    async def root(self, request: Request) -> Response:
+        """`HEAD /` is how clients see that a server is there; browsers get the status page."""
+        if request.method == "HEAD":
+            return Response(status_code=200)
+        return await self.status(request)
+
+    async def hello(self, _request: Request) -> Response:
+        """`/api/hello`: Claude Code's start-up question."""
+        return Response(status_code=200)
+
+    async def healthz(self, _request: Request) -> Response:
+        """The process lives."""
+        return Json({"ok": True})
+
+    async def readyz(self, _request: Request) -> Response:
+        """Whether an account can serve: 200 or 503."""
+        view = self.pool.view(self.clock.now())
+        ready = sum(a.enabled and a.state in READY_STATES for a in view.accounts)
+        return Json({"ready": ready > 0, "accounts_ready": ready}, 200 if ready else 503)

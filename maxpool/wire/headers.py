@@ -1,0 +1,252 @@
+"""HTTP header fields: what is checked, what goes upstream, what comes back, who calls.
+
+Raw fields are (name, value) pairs of bytes in wire order. Order, case and values of everything that
+passes are kept (claim R20); what must not pass is dropped by name (claim R22). No policy here:
+which key is valid and which account serves is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from maxpool.errors import RequestError, SecretError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    Raw = Sequence[tuple[bytes, bytes]]
+
+MAX_FIELDS: Final = 256  # Claude Code sends 17, Codex 13
+MAX_FIELD_BYTES: Final = 128 * 1024  # names and values together; Codex's longest is under 1 KB
+OAUTH_BETA: Final = b"oauth-2025-04-20"
+OAUTH_PREFIX: Final = "sk-ant-oat"
+
+# RFC 9110 7.6.1, and `keep-alive`/`proxy-connection`, which old clients still send.
+_HOP_BY_HOP: Final = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+_CREDENTIALS: Final = frozenset((b"authorization", b"x-api-key", b"x-maxpool-key"))
+_STAYS_HERE: Final = frozenset(
+    (
+        *(b"host", b"content-length", b"expect", b"accept-encoding"),
+        *(b"cookie", b"cookie2", b"origin", b"referer", b"forwarded", b"x-real-ip"),
+    )
+)
+_NEVER_UPSTREAM: Final = _HOP_BY_HOP | _CREDENTIALS | _STAYS_HERE
+_NEVER_UPSTREAM_PREFIXES: Final = (b"x-maxpool-", b"x-forwarded-")
+# The server adds its own `date` and `server`; the rest speaks about the upstream's origin, and
+# `access-control-*` would let web pages read our answers (claim X1).
+_NEVER_DOWNSTREAM: Final = _HOP_BY_HOP | frozenset(
+    (
+        *(b"date", b"server", b"set-cookie", b"set-cookie2", b"alt-svc"),
+        *(b"strict-transport-security", b"nel", b"report-to"),
+    )
+)
+_NEVER_DOWNSTREAM_PREFIXES: Final = (b"x-maxpool-", b"access-control-")
+_RATELIMIT_PREFIXES: Final = (b"anthropic-ratelimit-", b"anthropic-priority-", b"anthropic-fast-")
+_NAMES: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*")
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def fields(raw: Raw) -> dict[str, str]:
+    """Lower-case names -> values; the values of a repeated name are joined with `, `."""
+    found: dict[str, str] = {}
+    for name, value in raw:
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+def check(raw: Raw) -> None:
+    """Refuse header tricks with a 400 (claim X6): line breaks, bad names, double framing, size."""
+    if len(raw) > MAX_FIELDS:
+        raise _refused(f"more than {MAX_FIELDS} header fields: send fewer")
+    block = b"\n".join(chain.from_iterable(raw))
+    if len(block) > MAX_FIELD_BYTES:
+        raise _refused(f"more than {MAX_FIELD_BYTES // 1024} KB of header fields: send less")
+    if block.count(b"\n") != max(2 * len(raw) - 1, 0) or b"\r" in block or b"\0" in block:
+        raise _refused("a header field holds a line break or NUL: remove it")
+    names = b"\n".join([name for name, _ in raw]).lower()
+    if raw and _NAMES.fullmatch(names) is None:
+        raise _refused("a header name holds characters that names may not (RFC 9110 5.1)")
+    if b"content-length" in names:
+        _check_framing(raw)
+
+
+def _check_framing(raw: Raw) -> None:
+    lengths = [value.strip() for name, value in raw if name.lower() == b"content-length"]
+    if len(set(lengths)) > 1 or any(not value.isdigit() for value in lengths):
+        raise _refused("content-length is repeated or is no number: send it once (RFC 9112 6.3)")
+    if lengths and any(name.lower() == b"transfer-encoding" for name, _ in raw):
+        raise _refused("content-length together with transfer-encoding: send one of them")
+
+
+def _refused(message: str) -> RequestError:
+    return RequestError(400, "invalid_request_error", message)
+
+
+def client_key(fields: Mapping[str, str]) -> str | None:
+    """The caller's key: `x-maxpool-key`, else `x-api-key`, else the bearer; None without any."""
+    key = fields.get("x-maxpool-key") or fields.get("x-api-key")
+    if key:
+        return key.strip() or None
+    scheme, _, token = fields.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def authorization(secret: str, mode: str) -> tuple[tuple[bytes, bytes] | None, bool]:
+    """The credential header of an account, and whether it is an OAuth bearer.
+
+    `mode`: `auto` (OAuth tokens as bearer, all else as `x-api-key`; told by the prefix, since SDKs
+    send API keys as bearers too), `bearer`, `x-api-key`, `none`, or the name of a header that takes
+    the secret as it is. Raises `SecretError` where no header can carry it.
+    """
+    if mode == "none":
+        return None, False
+    if not secret.strip():
+        raise SecretError("the secret is empty", "Put the key or token where `secret` points to.")
+    if _CONTROLS.search(secret):
+        raise SecretError(
+            "the secret holds a line break or control character",
+            "Store the key or token alone, without a line break inside.",
+        )
+    try:
+        value = secret.strip().encode("latin-1")
+    except UnicodeEncodeError as odd:
+        raise SecretError(
+            "the secret holds characters no HTTP header can carry", "Copy the key or token anew."
+        ) from odd
+    oauth = secret.strip().startswith(OAUTH_PREFIX)
+    if mode == "bearer" or (mode == "auto" and oauth):
+        return (b"authorization", b"Bearer " + value), oauth
+    if mode in ("auto", "x-api-key"):
+        return (b"x-api-key", value), False
+    name = mode.encode("ascii", "replace")
+    if _NAMES.fullmatch(name) is None or b"\n" in name:
+        raise SecretError(f"{mode!r} is no header name", "Correct the account's `auth_header`.")
+    return (name, value), False
+
+
+def outbound(
+    headers: Raw,
+    *,
+    authorization: tuple[bytes, bytes] | None,
+    extra: Iterable[tuple[bytes, bytes]] = (),
+    strip_beta: frozenset[str] = frozenset(),
+    oauth: bool = False,
+) -> list[tuple[bytes, bytes]]:
+    """The caller's fields as they go upstream, with the account's credential and static extras.
+
+    An extra replaces the caller's field of that name. `accept-encoding` becomes what the meter can
+    read. The HTTP client adds `host` and `content-length`.
+    """
+    added = [*extra, authorization] if authorization is not None else list(extra)
+    own = {name.lower() for name, _ in added}
+    named = _connection_names(headers)
+    coding = b"identity"
+    found: list[tuple[bytes, bytes]] = []
+    for field in headers:
+        name = field[0].lower()
+        if name == b"accept-encoding":
+            coding = _coding(field[1][:256]) if coding == b"identity" else coding
+        elif (
+            name not in _NEVER_UPSTREAM
+            and not name.startswith(_NEVER_UPSTREAM_PREFIXES)
+            and name not in own
+            and name not in named
+        ):
+            found.append(field)
+    if strip_beta or oauth:
+        found = _betas(found, strip_beta, oauth=oauth and b"anthropic-beta" not in own)
+    if b"accept-encoding" not in own:
+        found.append((b"accept-encoding", coding))
+    return found + added
+
+
+def inbound(
+    headers: Raw, *, drop_ratelimit: bool, extra: Iterable[tuple[bytes, bytes]] = ()
+) -> list[tuple[bytes, bytes]]:
+    """An upstream's response fields as they go to the caller, with our own added.
+
+    `content-encoding` and `content-length` stay: the body's bytes are passed on unchanged, and a
+    stream has no length. `drop_ratelimit` drops one account's limits where the pool's replace them.
+    """
+    added = list(extra)
+    own = {name.lower() for name, _ in added}
+    named = _connection_names(headers)
+    prefixes: tuple[bytes, ...] = _NEVER_DOWNSTREAM_PREFIXES
+    if drop_ratelimit:
+        prefixes = (*prefixes, *_RATELIMIT_PREFIXES)
+    found = []
+    for field in headers:
+        name = field[0].lower()
+        if name in _NEVER_DOWNSTREAM or name in own or name in named or name.startswith(prefixes):
+            continue
+        found.append(field)
+    return found + added
+
+
+def _connection_names(headers: Raw) -> frozenset[bytes] | set[bytes]:
+    """Fields that `Connection` declares to be of this hop only (RFC 9110 7.6.1)."""
+    values = [value for name, value in headers if name.lower() == b"connection"]
+    if not values or values in ([b"keep-alive"], [b"close"]):
+        return _HOP_BY_HOP
+    # `connection: content-length` and the like would strip what the message needs
+    named = {word.strip().lower() for value in values for word in value.split(b",")}
+    return named - {b"content-type", b"content-encoding", b"anthropic-version", b"anthropic-beta"}
+
+
+@lru_cache(maxsize=64)
+def _coding(value: bytes) -> bytes:
+    """`gzip` if the caller takes it, else `identity`: encodings that the meter can read."""
+    weights = {b"*": False}
+    for part in value.lower().split(b","):
+        name, _, parameters = part.partition(b";")
+        weights[name.strip()] = not re.fullmatch(rb"\s*q\s*=\s*0(\.0*)?\s*", parameters)
+    return b"gzip" if weights.get(b"gzip", weights[b"*"]) else b"identity"
+
+
+def _betas(
+    headers: list[tuple[bytes, bytes]], strip: frozenset[str], *, oauth: bool
+) -> list[tuple[bytes, bytes]]:
+    """`anthropic-beta` without what this origin refuses, with what an OAuth bearer needs.
+
+    Nothing is reordered, and lines that need no change keep their bytes. A value that the account's
+    owner strips is not added either.
+    """
+    stripped = {name.encode("latin-1", "replace") for name in strip}
+    found: list[tuple[bytes, bytes]] = []
+    last, present = -1, False
+    for name, value in headers:
+        kept = value
+        if name.lower() == b"anthropic-beta":
+            betas = value.split(b",")
+            rest = [beta for beta in betas if beta.strip() not in stripped]
+            if len(rest) < len(betas):
+                kept = b",".join(rest).strip()
+                if not kept:
+                    continue
+            last = len(found)
+            present = present or any(beta.strip() == OAUTH_BETA for beta in rest)
+        found.append((name, kept))
+    if oauth and not present and OAUTH_BETA not in stripped:
+        if last < 0:
+            found.append((b"anthropic-beta", OAUTH_BETA))
+        else:
+            name, value = found[last]
+            found[last] = (name, value + b"," + OAUTH_BETA if value.strip() else OAUTH_BETA)
+    return found

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from maxpool.adapters.lock import lock_state_folder
+from maxpool.errors import StateError
+
+HOLD = (
+    "import sys, pathlib; from maxpool.adapters.lock import lock_state_folder;"
+    "lock = lock_state_folder(pathlib.Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+)
+
+
+def test_a_second_server_is_told_which_process_runs(tmp_path):
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    assert child.stdin is not None
+    with child:
+        assert child.stdout.readline() == b"held\n"
+        with pytest.raises(StateError) as caught:
+            lock_state_folder(tmp_path)
+        child.kill()
+    assert f"(pid {child.pid})" in caught.value.message
+    assert "maxpool stop" in caught.value.hint
+    lock_state_folder(tmp_path).release()  # a killed server leaves no lock behind
+
+
+def test_a_released_lock_can_be_taken_again(tmp_path):
+    for _ in range(2):
+        with lock_state_folder(tmp_path / "state") as lock:
+            with pytest.raises(StateError, match=f"pid {os.getpid()}"):
+                lock_state_folder(tmp_path / "state")
+            lock.release()
+            lock.release()
+
+
+def test_the_folder_is_made_for_its_owner_alone(tmp_path):
+    lock_state_folder(tmp_path / "a" / "b").release()
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError) as caught:
+        lock_state_folder(tmp_path / "file" / "state")
+    assert "MAXPOOL_HOME" in caught.value.hint

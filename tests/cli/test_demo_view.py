@@ -1,0 +1,62 @@
+import asyncio
+import json
+import os
+import signal
+import sys
+from io import StringIO
+
+import pytest
+
+from maxpool.cli import demo_view
+from tests.cli.stub import NOW, Fake, Worlds, account, picture, serving
+
+
+@pytest.fixture
+def worlds():
+    with serving(picture(account("a"))) as stub:
+        yield Worlds(stub.url)
+
+
+def test_the_introduction_says_what_to_look_at_and_what_to_try():
+    text = "\n".join(demo_view.introduction(Fake("http://127.0.0.1:3456", client_key="k1")))
+    for words in ("http://127.0.0.1:1/", "http://127.0.0.1:2", "ANTHROPIC_BASE_URL", "Ctrl-C"):
+        assert words in text
+    curl = next(line for line in text.splitlines() if "curl" in line)
+    assert "-H 'x-maxpool-key: k1'" in curl
+    assert json.loads(curl.split(" -d '")[1].rstrip("'"))["stream"] is True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_it_at_once_and_cleanly(number, worlds, capsys):
+    running = asyncio.ensure_future(
+        demo_view.show(worlds(), demo_view.Plan(duration_s=None, once=False))
+    )
+    while "1 of 1" not in capsys.readouterr().out:
+        await asyncio.wait({running}, timeout=0.01)
+    os.kill(os.getpid(), number)
+    await asyncio.wait_for(running, 2)
+    assert worlds.closed
+
+
+async def test_a_terminal_gets_a_live_table(monkeypatch, capsys):
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(demo_view, "LIVE_EVERY_S", 0.02)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with serving(picture(account("a"))) as stub:
+        await demo_view.show(Worlds(stub.url)(), demo_view.Plan(duration_s=0.3, once=False))
+        assert len(stub.asked) > 2
+    assert "\u2588" in terminal.getvalue()
+
+
+def test_speed_is_taken_over_the_last_pictures():
+    speed = demo_view.Speed()
+    pictures = [{**picture(), "now": NOW + i, "totals": {"requests": 5 * i}} for i in range(30)]
+    assert speed.after(pictures[0]) == 0.0
+    assert [speed.after(p) for p in pictures[1:]][-1] == 5.0

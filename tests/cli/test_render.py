@@ -1,0 +1,153 @@
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from maxpool.cli import render
+from tests.cli.stub import NOW, account, picture, window
+
+COOLING = account("cool", "cooling", unavailable={"reason": "rate_limited", "until": NOW + 90})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 s"),
+        (45, "45 s"),
+        (60, "1 min"),
+        (8640, "2 h 24 min"),
+        (7200, "2 h"),
+        (3599, "1 h"),
+        (86399, "1 d"),
+        (273600, "3 d 4 h"),
+        (259200, "3 d"),
+    ],
+)
+def test_a_length_of_time_is_told_for_people(seconds, words):
+    assert render.span(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "bar"),
+    [
+        (None, "-----"),
+        (0, "-----"),
+        (0.01, "#----"),
+        (0.5, "##---"),
+        (0.99, "####-"),
+        (1.04, "#####"),
+    ],
+)
+def test_a_bar_shows_any_use_and_is_full_only_when_the_window_is(share, bar):
+    assert render.bar(share, 5) == bar
+
+
+def test_the_verdict_comes_first():
+    assert render.plain(picture(account("a")))[0] == "1 of 1 accounts ready"
+
+
+def test_each_account_has_its_line_with_quota_and_resets():
+    line = render.plain(picture(account("a")))[-1]
+    assert line.split() == [
+        "a",
+        "ready",
+        "######----",
+        "57",
+        "%",
+        "2",
+        "h",
+        "24",
+        "min",
+        "##--------",
+        "23",
+        "%",
+        "3",
+        "d",
+        "3/50",
+        "4",
+    ]
+
+
+def test_an_account_that_cannot_serve_says_why_and_for_how_long():
+    assert render.plain(picture(COOLING))[-1].endswith("rate limited, for 2 min")
+
+
+def test_an_account_that_cannot_serve_one_model_says_which():
+    bench = {"claude-x": {"reason": "model_cooling", "until": NOW + 10}}
+    assert (
+        render.rows(picture(account("a", models=bench)))[0].why
+        == "claude-x: model cooling, for 10 s"
+    )
+
+
+def test_our_own_estimate_is_shown_before_the_last_reading():
+    estimated = {**window("5h", 0.5, 60), "estimated": 0.6}
+    assert render.rows(picture(account("a", windows=[estimated])))[0].five_hours.used == 0.6
+
+
+def test_a_window_nobody_has_told_of_is_a_question_mark():
+    assert "?" in render.plain(picture(account("a", windows=[])))[-1]
+
+
+def test_a_broken_config_a_queue_and_a_throttle_are_said_under_the_verdict():
+    status = picture(
+        account("a"),
+        throttle={"open": [{"scope": "claude-x", "until": NOW + 30}]},
+        notices=["no key"],
+    )
+    status["config"]["error"] = "c.toml:3: unknown key"
+    status["summary"]["queued"] = 2
+    notes = "\n".join(render.plain(status)[1:5])
+    for words in ("no key", "c.toml:3", "2 requests waiting", "for claude-x, for 30 s"):
+        assert words in notes
+
+
+def test_a_pool_can_serve_when_one_account_is_ready():
+    assert render.can_serve(picture(account("a"), COOLING))
+    assert not render.can_serve(picture(COOLING))
+    assert not render.can_serve(picture())
+    assert render.can_serve({"accounts": [{"state": "busy"}]})
+
+
+def test_a_picture_with_missing_fields_can_still_be_shown():
+    assert render.plain({}) == ["no verdict"]
+    assert render.one_line({}) == "no verdict | 0 sessions"
+    assert len(render.rows({"accounts": [{}]})) == 1
+
+
+def test_one_line_holds_the_whole_pool():
+    line = render.one_line(picture(account("a"), COOLING), 2.5)
+    assert (
+        line == "1 of 2 accounts ready | 2.5 requests/s | 7 sessions | a 57 % | cool 57 % cooling"
+    )
+
+
+def test_speed_is_counted_between_two_pictures():
+    later = {**picture(), "now": NOW + 10, "totals": {"requests": 125}}
+    assert render.requests_per_s(picture(), later) == 2.5
+    assert render.requests_per_s(later, later) == 0.0
+    assert render.requests_per_s(later, {**picture(), "now": NOW + 20}) == 0.0
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_terminal_gets_the_same_facts_as_a_pipe(width):
+    full = account("full", "benched", windows=[window("5h", 1.0, 60), window("7d", 0.9, None)])
+    unknown = account("unknown", windows=[])
+    console = Console(width=width, record=True, file=StringIO(), force_terminal=True)
+    status = picture(account("a"), COOLING, full, unknown, notices=["no key"])
+    console.print(render.renderable(status, width=width, per_s=2.5))
+    text = console.export_text()
+    words = text.split()
+    for word in ("ready", "cooling", "57", "100", "?", "benched"):
+        assert word in words
+    assert "2.5 requests/s" in text
+    assert "no key" in text
+
+
+def test_nothing_from_a_request_reaches_the_terminal_as_a_command():
+    bench = {"\x1b[2J[red]x": {"reason": "model_cooling", "until": None}}
+    status = picture(account("a", models=bench))
+    assert "\x1b" not in "\n".join(render.plain(status))
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(render.renderable(status))
+    assert "?[2J[red]x: model cooling" in console.export_text()

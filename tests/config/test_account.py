@@ -1,0 +1,44 @@
+import pytest
+from pydantic import ValidationError
+
+from maxpool.config.account import AccountConfig
+
+
+def test_an_id_stays_the_same_while_name_and_kind_do():
+    first = AccountConfig(name="a", secret="env:A").stable_id
+    assert first == AccountConfig(name="a", secret="env:B", priority=7).stable_id
+    assert first.startswith("a-")
+    assert first != AccountConfig(name="b").stable_id
+    assert first != AccountConfig(name="a", kind="subscription").stable_id
+
+
+def test_a_written_id_is_taken_as_it_is():
+    assert AccountConfig(name="a", id="mine").stable_id == "mine"
+
+
+def test_a_subscription_serves_claude_code_only_unless_told_otherwise():
+    assert AccountConfig(name="a", kind="subscription").programs == frozenset({"claude-code"})
+    assert AccountConfig(name="a").programs is None
+    assert AccountConfig(name="a", kind="subscription", serves=("*",)).programs is None
+    assert AccountConfig(name="a", serves=("codex",)).programs == frozenset({"codex"})
+
+
+@pytest.mark.parametrize("kind", ["oauth", "client", "home"])
+def test_a_kind_that_comes_later_is_named_as_such(kind):
+    with pytest.raises(ValidationError, match="does not serve yet"):
+        AccountConfig.model_validate({"name": "a", "kind": kind})
+
+
+@pytest.mark.parametrize("form", ["openai-chat", "openai-responses"])
+def test_a_format_that_comes_later_is_named_as_such(form):
+    with pytest.raises(ValidationError, match="does not speak yet"):
+        AccountConfig.model_validate({"name": "a", "format": form})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"caps": {"5h": 1.5}}, {"caps": {"5h": 0}}, {"weight": 0}, {"slots": 0}, {"priority": 1.5}],
+)
+def test_a_number_out_of_range_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        AccountConfig.model_validate({"name": "a", **wrong})

@@ -1,0 +1,103 @@
+from typing import Any
+
+import pytest
+
+from maxpool.config.account import AccountConfig, ClientKeyConfig
+from maxpool.config.checks import Parts, find
+from maxpool.config.model import QueueConfig, ServerConfig, UpstreamConfig
+
+KEY = ((0, ClientKeyConfig(name="k", key="env:K")),)
+
+
+def findings(
+    *accounts: AccountConfig, upstream: UpstreamConfig | None = None, **parts: Any
+) -> list[Any]:
+    found = find(
+        Parts(upstream=upstream or UpstreamConfig(), accounts=list(enumerate(accounts)), **parts)
+    )
+    return [(finding.path, finding.message) for finding in found]
+
+
+def account(**keys: Any) -> AccountConfig:
+    return AccountConfig.model_validate({"name": "a", "secret": "env:A", **keys})
+
+
+def test_the_defaults_break_no_rule():
+    assert findings(server=ServerConfig(), queue=QueueConfig()) == []
+
+
+@pytest.mark.parametrize("server", [{"host": "0.0.0.0"}, {"require_key": True}])
+def test_a_server_that_needs_keys_has_one(server):
+    config = ServerConfig.model_validate(server)
+    ((path, message),) = findings(server=config)
+    assert path == ("server", next(iter(server)))
+    assert "there is none" in message
+    assert findings(server=config, client_keys=KEY) == []
+
+
+def test_a_certificate_and_its_key_come_together():
+    ((path, message),) = findings(server=ServerConfig.model_validate({"tls_cert": "c.pem"}))
+    assert (path, "tls_key" in message) == (("server", "tls_cert"), True)
+
+
+@pytest.mark.parametrize(
+    "base_url", ["https://api.example.com", "http://127.0.0.1:9", "http://[::1]:9"]
+)
+def test_an_encrypted_or_local_origin_is_fine(base_url):
+    assert findings(account(kind="provider", base_url=base_url)) == []
+
+
+def test_a_credential_never_crosses_a_network_unencrypted_unless_allowed():
+    plain = {"kind": "provider", "base_url": "http://10.0.0.7:9"}
+    ((path, message),) = findings(account(**plain))
+    assert (path, "unencrypted" in message) == (("accounts", 0, "base_url"), True)
+    assert findings(account(**plain, allow_http=True)) == []
+    assert findings(upstream=UpstreamConfig(base_url="http://10.0.0.7"))[0][0] == (
+        "upstream",
+        "base_url",
+    )
+
+
+def test_a_subscription_may_serve_every_program_only_on_loopback():
+    plan = account(kind="subscription", serves=["*"])
+    ((path, message),) = findings(plan)
+    assert (path, "claude-code" in message) == (("accounts", 0, "serves"), True)
+    assert findings(plan, upstream=UpstreamConfig(base_url="http://127.0.0.1:9")) == []
+    assert findings(account(kind="subscription", serves=["*"], base_url="http://localhost:9")) == []
+    assert findings(account(kind="subscription", serves=["claude-code"])) == []
+
+
+def test_an_account_that_serves_nobody_is_a_mistake():
+    assert findings(account(serves=[]))[0][0] == ("accounts", 0, "serves")
+
+
+def test_a_provider_says_where_it_is():
+    assert "base_url" in findings(account(kind="provider"))[0][1]
+
+
+def test_only_a_provider_may_have_no_secret():
+    assert findings(AccountConfig(name="a"))[0][1].startswith("has no secret")
+    assert findings(AccountConfig(name="a", kind="provider", base_url="http://127.0.0.1:9")) == []
+
+
+def test_a_secret_that_would_never_be_sent_is_a_mistake():
+    assert findings(account(auth_header="none"))[0][0] == ("accounts", 0, "auth_header")
+
+
+def test_two_entries_never_share_a_name_or_an_id():
+    names = [("accounts", 0, "a"), ("accounts", 1, "a"), ("client_keys", 0, "a")]
+    assert findings(names=names)[0][0] == ("accounts", 1, "name")
+    assert len(findings(names=names)) == 1
+    assert findings(account(id="x"), account(id="x"))[0][0] == ("accounts", 1, "id")
+
+
+@pytest.mark.parametrize(
+    "key", [ClientKeyConfig(name="k"), ClientKeyConfig(name="k", key="env:K", sha256="0" * 64)]
+)
+def test_a_client_key_is_given_in_exactly_one_way(key):
+    assert findings(client_keys=((0, key),))[0][0] == ("client_keys", 0)
+
+
+def test_a_client_may_not_be_promised_less_than_everybody_waits():
+    queue = QueueConfig(max_wait_s=7200, max_wait_allowed_s=3600)
+    assert findings(queue=queue)[0][0] == ("queue", "max_wait_allowed")

@@ -1,0 +1,86 @@
+from dataclasses import fields
+from pathlib import Path
+
+from maxpool.config import derive
+from maxpool.config.account import AccountConfig
+from maxpool.config.load import parse
+from maxpool.config.model import Config, PoolConfig
+from maxpool.core.settings import PoolSettings
+
+
+def config(text: str) -> Config:
+    return parse(text, Path("/c.toml"))
+
+
+def test_the_defaults_of_the_file_are_the_defaults_of_the_core():
+    assert derive.pool_settings(Config()) == PoolSettings()
+
+
+def test_every_key_of_the_pool_section_reaches_the_core():
+    core = {field.name for field in fields(PoolSettings)}
+    assert set(PoolConfig.model_fields) - core == {"window_5h_s", "window_7d_s"}
+
+
+def test_what_the_file_says_reaches_the_core():
+    settings = derive.pool_settings(
+        config(
+            "[pool]\nslots_total = 7\nwindow_5h = '5min'\nkey_price = 'after:1min'\nthrottle_reopen = ['1s']\n"
+            "[queue]\nlimit = 3\nmax_wait = '1min'\n[storage]\nsave_gap = '2s'\n"
+        )
+    )
+    assert settings.slots_total == 7
+    assert settings.window_lengths["5h"] == 300
+    assert (settings.key_price, settings.key_price_after_s) == ("after", 60)
+    assert settings.throttle_reopen_s == (1.0,)
+    assert (settings.queue_limit, settings.queue_max_wait_s, settings.save_gap_s) == (3, 60, 2)
+
+
+def test_never_and_always_are_prices_without_a_time():
+    assert derive.pool_settings(config("[pool]\nkey_price = 'never'")).key_price == "never"
+    assert derive.pool_settings(config("[pool]\nkey_price = 'always'")).key_price == "always"
+
+
+def test_an_account_reaches_the_core_with_every_setting():
+    entry = config(
+        "[[accounts]]\nid = 'x'\nname = 'a'\nkind = 'subscription'\nsecret = 'env:A'\nplan = 'max_5x'\n"
+        "priority = 2\ntier = 1\nweight = 2\ncaps = { 5h = 0.9 }\nreserve = { 7d = 0.2 }\nemergency = true\n"
+        "profiles = ['p']\nmodels = { 'claude-*' = 'm' }\nslots = 4\nenabled = false\n"
+    )
+    account = derive.accounts(entry)[0]
+    assert (account.id, account.kind, account.plan, account.slots) == (
+        "x",
+        "subscription",
+        "max_5x",
+        4,
+    )
+    assert (account.priority, account.tier, account.weight, account.enabled) == (2, 1, 2.0, False)
+    assert account.caps == {"5h": 0.9}
+    assert (account.reserve, account.emergency) == ({"7d": 0.2}, True)
+    assert account.serves == frozenset({"claude-code"})
+    assert account.profiles == frozenset({"p"})
+    assert account.models == {"claude-*": "m"}
+
+
+def test_a_provider_is_its_own_issuer_unless_it_says_otherwise():
+    local = AccountConfig(name="local", kind="provider", base_url="http://127.0.0.1:9")
+    assert derive.provider(local) == "local"
+    assert derive.provider(AccountConfig(name="a")) == "anthropic"
+    assert derive.provider(AccountConfig(name="a", provider="acme")) == "acme"
+
+
+def test_an_account_without_an_origin_uses_the_shared_one():
+    assert derive.base_url(Config(), AccountConfig(name="a")) == "https://api.anthropic.com"
+    assert derive.base_url(Config(), AccountConfig(name="a", base_url="https://x")) == "https://x"
+
+
+def test_beyond_loopback_a_key_is_always_required():
+    assert not derive.key_required(Config())
+    keys = "[[client_keys]]\nname = 'k'\nkey = 'env:K'\n"
+    assert derive.key_required(config("[server]\nhost = '0.0.0.0'\n" + keys))
+    assert derive.key_required(config("[server]\nrequire_key = true\n" + keys))
+
+
+def test_the_state_folder_of_the_file_wins_over_the_environments():
+    assert derive.state_folder(Config(), {"MAXPOOL_HOME": "/h"}) == Path("/h")
+    said = config("[storage]\nfolder = '/s'")
+    assert derive.state_folder(said, {"MAXPOOL_HOME": "/h"}) == Path("/s")

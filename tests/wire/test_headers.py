@@ -1,0 +1,220 @@
+"""wire/headers: what passes and what stays here."""
+
+from __future__ import annotations
+
+import pytest
+
+from maxpool.errors import RequestError, SecretError
+from maxpool.wire.headers import (
+    authorization,
+    check,
+    client_key,
+    fields,
+    inbound,
+    outbound,
+)
+from tests.wire import captures
+
+KEY = (b"x-api-key", b"sk-ant-api03-x")
+
+
+def real() -> list[tuple[bytes, bytes]]:
+    row = captures.recorded("claude-code")
+    return [(name.encode(), value.encode()) for name, value in row["headers"]]
+
+
+def sent(*headers: tuple[bytes, bytes], oauth: bool = False) -> dict[str, str]:
+    return fields(outbound(headers, authorization=None, oauth=oauth))
+
+
+def test_real_headers_go_upstream_in_their_order_and_case():
+    out = outbound(real(), authorization=KEY)
+    gone = {b"authorization", b"connection", b"host", b"accept-encoding", b"content-length"}
+    assert out[:-2] == [field for field in real() if field[0].lower() not in gone]
+    assert out[-2:] == [(b"accept-encoding", b"gzip"), KEY]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "X-Api-Key",
+        "x-maxpool-key",
+        "X-Maxpool-Session",
+        "Cookie",
+        "Origin",
+        "Referer",
+        "Forwarded",
+        "X-Forwarded-For",
+        "x-forwarded-proto",
+        "Connection",
+        "Keep-Alive",
+        "TE",
+        "Trailer",
+        "Transfer-Encoding",
+        "Upgrade",
+        "Proxy-Authorization",
+        "Proxy-Connection",
+        "Host",
+        "Content-Length",
+        "Expect",
+    ],
+)
+def test_credentials_traces_and_hop_by_hop_headers_never_go_upstream(name: str):
+    assert set(sent((name.encode(), b"x"), (b"anthropic-version", b"v"))) == {
+        "anthropic-version",
+        "accept-encoding",
+    }
+
+
+def test_headers_named_by_connection_never_go_upstream():
+    assert "x-hop" not in sent((b"Connection", b"close, X-Hop"), (b"x-hop", b"1"))
+
+
+@pytest.mark.parametrize(
+    ("accepted", "asked"),
+    [
+        (b"gzip, deflate, br, zstd", "gzip"),
+        (b"br;q=1.0, *;q=0.5", "gzip"),
+        (b"gzip;q=0, br", "identity"),
+        (b"GZIP; q=0.000", "identity"),
+        (b"*;q=0", "identity"),
+        (b"br", "identity"),
+        (b"", "identity"),
+    ],
+)
+def test_only_encodings_that_can_be_metered_are_asked_for(accepted: bytes, asked: str):
+    assert sent((b"Accept-Encoding", accepted))["accept-encoding"] == asked
+
+
+def test_a_caller_who_names_no_encoding_gets_none():
+    assert sent()["accept-encoding"] == "identity"
+
+
+def test_the_oauth_beta_is_appended_once_and_nothing_reordered():
+    beta = (b"Anthropic-Beta", b"b-2, a-1")
+    out = outbound([beta, (b"x", b"1")], authorization=None, oauth=True)
+    assert out[0] == (b"Anthropic-Beta", b"b-2, a-1,oauth-2025-04-20")
+    again = outbound(out, authorization=None, oauth=True)
+    assert again[:2] == out[:2]
+    assert sent(oauth=True)["anthropic-beta"] == "oauth-2025-04-20"
+
+
+def test_without_oauth_the_betas_keep_their_bytes():
+    beta = (b"anthropic-beta", b"oauth-2025-04-20 ,  b")
+    assert beta in outbound([beta], authorization=KEY)
+    assert beta in outbound([beta], authorization=KEY, strip_beta=frozenset({"other"}))
+
+
+def test_betas_that_the_origin_refuses_are_taken_out():
+    beta = [(b"anthropic-beta", b"a-1,b-2"), (b"anthropic-beta", b"b-2")]
+    out = outbound(beta, authorization=None, strip_beta=frozenset({"b-2"}))
+    assert out[0] == (b"anthropic-beta", b"a-1")
+    assert len(out) == 2
+
+
+def test_static_extras_replace_the_callers_field():
+    out = outbound([(b"X-Team", b"mine")], authorization=KEY, extra=((b"x-team", b"theirs"),))
+    assert [value for name, value in out if name.lower() == b"x-team"] == [b"theirs"]
+
+
+@pytest.mark.parametrize(
+    ("secret", "mode", "header", "oauth"),
+    [
+        ("sk-ant-oat01-a", "auto", (b"authorization", b"Bearer sk-ant-oat01-a"), True),
+        ("sk-ant-api03-a", "auto", (b"x-api-key", b"sk-ant-api03-a"), False),
+        ("sk-ant-api03-a\n", "bearer", None, False),
+        ("sk-other", "bearer", (b"authorization", b"Bearer sk-other"), False),
+        ("sk-ant-oat01-a", "bearer", (b"authorization", b"Bearer sk-ant-oat01-a"), True),
+        ("k", "x-api-key", (b"x-api-key", b"k"), False),
+        ("k", "api-key", (b"api-key", b"k"), False),
+        ("k", "none", None, False),
+    ],
+)
+def test_a_credential_is_sent_as_its_prefix_or_the_mode_says(
+    secret: str, mode: str, header: tuple[bytes, bytes] | None, oauth: bool
+):
+    if "\n" in secret:
+        with pytest.raises(SecretError, match="line break"):
+            authorization(secret, mode)
+    else:
+        assert authorization(secret, mode) == (header, oauth)
+
+
+@pytest.mark.parametrize("secret", ["", " ", "a\r\nx: y", "a\0b", "a\x7f", "schlüssel-€"])
+def test_a_secret_no_header_can_carry_is_named_and_not_shown(secret: str):
+    with pytest.raises(SecretError) as raised:
+        authorization(secret, "bearer")
+    assert raised.value.hint
+    assert len(secret) < 3 or secret not in str(raised.value)
+
+
+def test_a_mode_that_is_no_header_name_is_refused():
+    with pytest.raises(SecretError, match="header name"):
+        authorization("k", "x y")
+
+
+def test_the_client_key_comes_from_its_own_header_first():
+    bearer = {"authorization": "bearer  abc "}
+    assert client_key(bearer) == "abc"
+    assert client_key(bearer | {"x-api-key": "k"}) == "k"
+    assert client_key(bearer | {"x-api-key": "k", "x-maxpool-key": "m"}) == "m"
+    assert client_key({"authorization": "Basic abc"}) is None
+    assert client_key({}) is None
+
+
+def test_repeated_fields_are_joined_under_a_lower_case_name():
+    assert fields([(b"A", b"1"), (b"b", b"\xe9"), (b"a", b"2")]) == {"a": "1, 2", "b": "é"}
+
+
+def test_an_upstreams_hygiene_headers_stay_and_its_origins_do_not_pass():
+    upstream = [
+        *(
+            (b"Content-Type", b"application/json"),
+            (b"content-length", b"12"),
+            (b"request-id", b"r"),
+        ),
+        *((b"content-encoding", b"gzip"), (b"anthropic-ratelimit-unified-status", b"allowed")),
+        *((b"Set-Cookie", b"a"), (b"Server", b"x"), (b"Date", b"x"), (b"alt-svc", b"h3")),
+        *(
+            (b"access-control-allow-origin", b"*"),
+            (b"connection", b"close, x-hop"),
+            (b"x-hop", b""),
+        ),
+        *((b"transfer-encoding", b"chunked"), (b"x-maxpool-account", b"forged")),
+    ]
+    assert inbound(upstream, drop_ratelimit=False) == upstream[:5]
+    ours = (b"anthropic-ratelimit-unified-status", b"allowed_warning")
+    assert inbound(upstream, drop_ratelimit=True, extra=(ours,)) == [*upstream[:4], ours]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"a", b"1\r\nx: y")],
+        [(b"a", b"1\n")],
+        [(b"a", b"\0")],
+        [(b"a\n", b"1")],
+        [(b"a b", b"1")],
+        [(b"", b"1")],
+        [(b"a:", b"1")],
+        [(b"content-length", b"1"), (b"Content-Length", b"2")],
+        [(b"content-length", b"+1")],
+        [(b"content-length", b"1, 2")],
+        [(b"content-length", b"1"), (b"transfer-encoding", b"chunked")],
+        [(b"a", b"x" * 200_000)],
+        [(b"a", b"x")] * 1000,
+    ],
+)
+def test_header_tricks_are_a_clean_400(headers: list[tuple[bytes, bytes]]):
+    with pytest.raises(RequestError) as raised:
+        check(headers)
+    assert raised.value.status == 400
+
+
+def test_real_headers_pass_the_check():
+    for client in ("claude-code", "codex", "opencode", "python-sdk"):
+        row = captures.recorded(client)
+        check([(name.encode(), value.encode()) for name, value in row["headers"]])
+    check([])
+    check([(b"content-length", b"1"), (b"content-length", b"1"), (b"empty", b"")])

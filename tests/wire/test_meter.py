@@ -1,0 +1,120 @@
+"""wire/meter: usage and progress of one answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maxpool.core.lease import TokenUsage
+from maxpool.wire.meter import Meter, usage_of_body
+from maxpool.wire.sse import Event
+
+START = {
+    "id": "msg_1",
+    "model": "claude-opus-5-5",
+    "usage": {
+        "input_tokens": 10,
+        "output_tokens": 1,
+        "cache_read_input_tokens": 200,
+        "cache_creation_input_tokens": 30,
+        "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20},
+    },
+}
+
+
+def event(name: str, **data: Any) -> Event:
+    return Event(name, json.dumps({"type": name} | data).encode())
+
+
+def fed(*events: Event) -> Meter:
+    meter = Meter()
+    for one in events:
+        meter.feed(one)
+    return meter
+
+
+def test_usage_of_deltas_is_cumulative_and_never_added():
+    meter = fed(
+        event("message_start", message=START),
+        event("message_delta", delta={}, usage={"output_tokens": 40}),
+        event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 90}),
+    )
+    assert meter.usage == TokenUsage(10, 90, 200, 10, 20)
+    assert (meter.message_id, meter.model) == ("msg_1", "claude-opus-5-5")
+
+
+def test_an_interrupted_stream_counts_what_it_saw():
+    assert fed(event("message_start", message=START)).usage.output == 1
+
+
+def test_null_in_a_delta_does_not_erase_what_the_start_said():
+    meter = fed(
+        event("message_start", message=START),
+        event("message_delta", usage={"input_tokens": None, "output_tokens": 5}),
+    )
+    assert (meter.usage.input, meter.usage.output) == (10, 5)
+
+
+def test_content_begins_with_a_delta_or_a_tool_call_and_not_with_a_silent_block():
+    text = event("content_block_start", content_block={"type": "text", "text": ""})
+    thinking = event("content_block_start", content_block={"type": "thinking"})
+    tool = event("content_block_start", content_block={"type": "tool_use", "input": {}})
+    server = event("content_block_start", content_block={"type": "server_tool_use"})
+    assert not fed(event("message_start", message=START), event("ping"), text, thinking).has_content
+    assert fed(text, event("content_block_delta")).has_content
+    assert fed(tool).has_content
+    assert fed(server).has_content
+
+
+def test_it_knows_whether_a_block_is_open_and_whether_the_answer_is_whole():
+    meter = fed(event("content_block_start", content_block={"type": "text"}))
+    assert (meter.in_block, meter.complete) == (True, False)
+    meter.feed(event("content_block_stop"))
+    assert (meter.in_block, meter.complete) == (False, False)
+    meter.feed(event("message_delta", delta={"stop_reason": "tool_use"}))
+    assert (meter.stopped, meter.ended, meter.complete) == (True, False, True)
+    meter.feed(event("message_stop"))
+    assert meter.ended
+
+
+def test_an_error_event_is_kept_as_it_came():
+    broken = event("error", error={"type": "overloaded_error"})
+    assert fed(broken).error == broken.data
+
+
+def test_events_named_in_their_data_only_are_understood():
+    data = b'{"type":"content_block_delta"}'
+    assert fed(Event("message", data)).has_content
+    assert not fed(Event("message", b"[DONE]")).has_content
+
+
+@given(st.sampled_from(["message_start", "message_delta", "content_block_start"]), st.binary())
+def test_junk_in_an_event_counts_as_nothing(name: str, data: bytes):
+    assert fed(Event(name, data)).usage == TokenUsage()
+
+
+def test_absurd_counts_count_as_nothing():
+    odd: list[object] = [-1, "7", 1.5, True, 10**18, [], None]
+    for count in odd:
+        start = {"usage": {"input_tokens": count, "cache_creation": count}}
+        assert fed(event("message_start", message=start)).usage == TokenUsage()
+
+
+def test_a_body_is_counted_like_a_stream():
+    body = json.dumps({"type": "message", "content": [{"text": "x"}], "usage": START["usage"]})
+    assert usage_of_body(body.encode()) == TokenUsage(10, 1, 200, 10, 20)
+
+
+def test_count_tokens_and_junk_count_as_no_usage():
+    for body in (
+        b'{"input_tokens": 500}',
+        b"",
+        b"[]",
+        b"<html>",
+        b'{"usage": 3}',
+        b'{"usage":null}',
+    ):
+        assert usage_of_body(body) == TokenUsage()
