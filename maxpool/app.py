@@ -10,27 +10,26 @@ import logging
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from maxpool import __version__
 from maxpool.adapters.chance import SystemChance
 from maxpool.adapters.clock import SystemClock
+from maxpool.adapters.lock import lock_state_folder
 from maxpool.adapters.process import local_utc_offset_s, raise_open_files_limit
 from maxpool.adapters.secrets import ReferenceSecrets
 from maxpool.adapters.server import Server
-from maxpool.adapters.lock import lock_state_folder
 from maxpool.adapters.store import SqliteStateStore
 from maxpool.adapters.upstream import HttpUpstream
 from maxpool.config import derive
 from maxpool.core.lease import CredentialChange
 from maxpool.core.pool import Pool
-from maxpool.errors import BindError, SecretError, StateError
+from maxpool.core.snapshot import VERSION as SNAPSHOT_VERSION
+from maxpool.errors import SecretError, StateError
 from maxpool.ports import Destination
 from maxpool.service.forward import Forwarder
 from maxpool.service.keeper import Keeper
-from maxpool.service.limits import Limits
+from maxpool.service.limits import limits_of
 from maxpool.service.logs import set_up_logging
 from maxpool.service.models import ModelList
 from maxpool.service.pulse import Pulse
@@ -39,8 +38,13 @@ from maxpool.service.tasks import Tasks
 from maxpool.service.timers import Timers
 from maxpool.service.tokens import Tokens
 from maxpool.service.waiting import WaitingRoom
+from maxpool.sim.demo import InventedSecrets, demo_config
+from maxpool.sim.driver import Driver
+from maxpool.sim.people import demo_world as people_of_demo
+from maxpool.sim.traffic import Traffic, TrafficSettings
+from maxpool.sim.upstream import SimUpstream
 from maxpool.web.application import Surfaces, application
-from maxpool.web.guard import Rules
+from maxpool.web.guard import rules_of
 from maxpool.web.messages import BodyLimits, Messages
 from maxpool.web.models import Models
 from maxpool.web.report import ServerFacts
@@ -55,36 +59,12 @@ if TYPE_CHECKING:
     from maxpool.config.load import Loaded
     from maxpool.config.model import Config
     from maxpool.core.settings import PoolSettings
-    from maxpool.ports import Clock, StateStore
+    from maxpool.ports import Clock, SecretSource, StateStore
     from maxpool.web.guard import App
 
 log = logging.getLogger("maxpool")
 
 SAVE_TICK_S = 1.0
-
-
-def limits_of(config: Config) -> Limits:
-    """The data path's limits as the config says them."""
-    server, upstream, queue = config.server, config.upstream, config.queue
-    return Limits(
-        max_sends=upstream.max_sends,
-        trying_limit_s=upstream.trying_limit_s,
-        network_budget_s=upstream.network_budget_s,
-        connect_timeout_s=upstream.connect_timeout_s,
-        header_timeout_stream_s=upstream.header_timeout_stream_s,
-        header_timeout_json_s=upstream.header_timeout_json_s,
-        header_timeout_count_s=upstream.header_timeout_count_s,
-        idle_timeout_s=upstream.idle_timeout_s,
-        hold_bytes=server.hold_bytes,
-        commit_after_s=queue.commit_after_s,
-        heartbeat_s=queue.heartbeat_s,
-        stall_s=server.stall_s,
-        max_wait_s=queue.max_wait_s,
-        max_wait_allowed_s=queue.max_wait_allowed_s,
-        max_wait_json_s=queue.max_wait_json_s,
-        queue_bytes=queue.max_bytes,
-        show_account=server.show_account,
-    )
 
 
 def destinations_of(config: Config) -> dict[str, Destination]:
@@ -98,31 +78,6 @@ def destinations_of(config: Config) -> dict[str, Destination]:
         )
         for entry in config.accounts
     }
-
-
-def rules_of(config: Config, secrets: ReferenceSecrets) -> Rules:
-    """Whom the guard lets in."""
-    server = config.server
-    keys: list[tuple[str, str]] = []
-    for entry in config.client_keys:
-        if entry.sha256 is not None:
-            keys.append((entry.name, entry.sha256.lower()))
-        elif entry.key is not None:
-            value = secrets.resolve(entry.key).reveal()
-            keys.append((entry.name, sha256(value.encode()).hexdigest()))
-    required = derive.key_required(config)
-    if required and not keys:
-        raise BindError(
-            f"[server] host = {server.host!r} is open to other machines, and there is no client key",
-            "Add a [[client_keys]] entry to the configuration, or listen on 127.0.0.1.",
-        )
-    return Rules(
-        hosts=frozenset(h.lower() for h in (*server.allowed_hosts, server.host)),
-        origins=frozenset(server.allowed_origins),
-        networks=tuple(ip_network(net) for net in server.allowed_ips),
-        keys=tuple(keys),
-        require_key=required,
-    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,7 +116,7 @@ class Maxpool:
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         """Start what runs beside requests, and end it after the last one."""
-        pulse = self.tasks.spawn(self.pulse.run(), "pulse")
+        self.tasks.spawn(self.pulse.run(), "pulse", finish=False)
         if self.keeper is not None:
             self.timers.every(SAVE_TICK_S, "save", self.keeper.tick)
         await self.timers.start()
@@ -169,7 +124,6 @@ class Maxpool:
             yield
         finally:
             await self.timers.aclose()
-            pulse.cancel()
             if self.keeper is not None:
                 await self.keeper.save()
             await self.upstream.aclose()
@@ -184,11 +138,12 @@ def build(
     store: StateStore | None = None,
     config_path: Path | None = None,
     clock: Clock | None = None,
+    secrets: SecretSource | None = None,
 ) -> Maxpool:
     """A proxy for that config; it binds nothing and starts nothing."""
     clock = clock or SystemClock()
     chance = SystemChance()
-    secrets = ReferenceSecrets()
+    secrets = secrets or ReferenceSecrets()
     settings = derive.pool_settings(config)
     notices: list[str] = []
     pool = _pool(config, settings, store, clock.now(), notices)
@@ -201,20 +156,6 @@ def build(
     )
     destinations = destinations_of(config)
     tokens = Tokens(secrets, {e.stable_id: e.secret or "" for e in config.accounts})
-    waiting = WaitingRoom(pool, clock, limits, tasks)
-    forwarder = Forwarder(
-        pool,
-        upstream,
-        tokens,
-        waiting,
-        clock,
-        chance,
-        destinations,
-        limits,
-        stats,
-        local_utc_offset_s,
-    )
-    pulse = Pulse(clock, limits, tasks)
     built = Maxpool(
         config=config,
         config_path=config_path,
@@ -224,24 +165,43 @@ def build(
         tasks=tasks,
         timers=Timers(tasks),
         upstream=upstream,
-        waiting=waiting,
-        pulse=pulse,
+        waiting=WaitingRoom(pool, clock, limits, tasks),
+        pulse=Pulse(clock, limits, tasks),
         keeper=Keeper(pool, store, clock) if store is not None else None,
         stats=stats,
         notices=notices,
     )
-    bodies = BodyLimits(
-        sent=config.server.max_body_bytes, decoded=config.server.max_body_decoded_bytes
+    forwarder = Forwarder(
+        pool,
+        upstream,
+        tokens,
+        built.waiting,
+        clock,
+        chance,
+        destinations,
+        limits,
+        stats,
+        local_utc_offset_s,
     )
-    surfaces = Surfaces(
-        messages=Messages(forwarder, pulse, tasks, bodies),
-        count_tokens=Messages(forwarder, pulse, tasks, bodies, counts_tokens=True),
-        models=Models(ModelList(pool, upstream, tokens, clock, destinations)),
-        status=StatusPages(pool, stats, clock, built.facts),
-        open_paths=tuple(config.server.allowed_paths),
+    listing = ModelList(pool, upstream, tokens, clock, destinations)
+    surfaces = _surfaces(built, forwarder, listing)
+    built.app = application(
+        surfaces, rules_of(config, secrets.resolve), chance.token, built.lifespan
     )
-    built.app = application(surfaces, rules_of(config, secrets), chance.token, built.lifespan)
     return built
+
+
+def _surfaces(built: Maxpool, forwarder: Forwarder, listing: ModelList) -> Surfaces:
+    server = built.config.server
+    bodies = BodyLimits(sent=server.max_body_bytes, decoded=server.max_body_decoded_bytes)
+    messages = Messages(forwarder, built.pulse, built.tasks, bodies)
+    return Surfaces(
+        messages=messages,
+        count_tokens=Messages(forwarder, built.pulse, built.tasks, bodies, counts_tokens=True),
+        models=Models(listing),
+        status=StatusPages(built.pool, built.stats, built.clock, built.facts),
+        open_paths=tuple(server.allowed_paths),
+    )
 
 
 def _pool(
@@ -288,17 +248,17 @@ async def run(loaded: Loaded, *, announce: Callable[[str], None]) -> int:
     folder = derive.state_folder(config)
     async with AsyncExitStack() as stack:
         stack.enter_context(lock_state_folder(folder))
-        store = SqliteStateStore(folder / "state.db")
+        store = SqliteStateStore(folder / "state.db", newest_version=SNAPSHOT_VERSION)
         built = build(config, store=store, config_path=loaded.path)
         await _check_secrets(built, config)
         server = _server(built, config)
+        stop = _signals()
         await server.start()
         announce(server.url)
         for notice in built.notices:
             announce(notice)
         if not derive.key_required(config) and config.accounts:
             announce("Note: without [server] require_key every local user can spend this quota.")
-        stop = _signals()
         await stop.wait()
         built.waiting.close()
         second = _signals()
@@ -350,3 +310,51 @@ def _signals() -> asyncio.Event:
         with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
             loop.add_signal_handler(number, event.set)
     return event
+
+
+# -- the demo --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoWorld:
+    """Where a running demo can be reached."""
+
+    proxy_url: str
+    status_url: str
+    upstream_url: str
+    client_key: str | None = None
+
+
+@asynccontextmanager
+async def demo_world(
+    *, port: int = 0, minutes: float = 3.0, speed: float = 1.0, traffic: bool = True, seed: int = 1
+) -> AsyncIterator[DemoWorld]:
+    """A simulated upstream, the real proxy in front of it, and lively traffic through both.
+
+    `minutes`: length of the 5-hour window; `speed`: how lively the traffic is. Keeps no state.
+    """
+    set_up_logging("error", "text")
+    raise_open_files_limit()
+    clock, tasks = SystemClock(), Tasks()
+    people, settings = people_of_demo(minutes, speed)
+    upstream = Server(SimUpstream(people, settings, clock, seed).app, graceful_s=0.0)
+    await upstream.start()
+    config = demo_config(upstream.url, people, settings, port)
+    built = build(config, clock=clock, secrets=InventedSecrets(people))
+    server = Server(built.app, port=port, graceful_s=0.5)
+    client = HttpUpstream()
+    try:
+        await server.start()
+        if traffic:
+            lanes = Traffic(seed, TrafficSettings(speed=speed))
+            driver = Driver(lanes, client, server.url, clock)
+            tasks.spawn(driver.run(), "demo traffic", finish=False)
+        yield DemoWorld(
+            proxy_url=server.url, status_url=f"{server.url}/status", upstream_url=upstream.url
+        )
+    finally:
+        await tasks.aclose(0.2)
+        built.waiting.close()
+        await client.aclose()
+        await server.stop(0.5)
+        await upstream.stop(0.0)

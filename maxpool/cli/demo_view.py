@@ -6,6 +6,7 @@ It learns about the pool only through `/status`, as any other client would, and 
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 from contextlib import suppress
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 LIVE_EVERY_S = 0.5
 PLAIN_EVERY_S = 5.0
-MODEL = "claude-sonnet-4-5"
+MODEL = "claude-sonnet-5-5"
 
 
 class World(Protocol):
@@ -81,12 +82,18 @@ def introduction(world: World) -> list[str]:
         else claude_code.Token()
     )
     key = f" -H 'x-maxpool-key: {world.client_key}'" if world.client_key else ""
-    body = f'{{"model":"{MODEL}","max_tokens":200,"stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}'
+    body = {
+        "model": MODEL,
+        "max_tokens": 200,
+        "stream": True,
+        "messages": [{"role": "user", "content": "Hello"}],
+    }
+    headers = f"-H 'content-type: application/json' -H 'anthropic-version: 2023-06-01'{key}"
     return [
         f"maxpool {world.proxy_url}   simulated upstream {world.upstream_url}",
         f"Status page: {world.status_url}",
         "Try a streaming request:",
-        f"  curl -N {world.proxy_url}/v1/messages -H 'content-type: application/json'{key} -d '{body}'",
+        f"  curl -N {world.proxy_url}/v1/messages {headers} -d '{json.dumps(body)}'",
         "Or Claude Code itself, in another shell:",
         *(f"  {line}" for line in claude_code.lines(world.proxy_url, token, shell, comments=False)),
         "Ctrl-C ends the demo.",

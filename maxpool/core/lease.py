@@ -219,7 +219,7 @@ class NetworkFailure:
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """A 200 that is no answer: `html`, `empty`, `json` or `no_event`."""
+    """A 200 that is no answer: `html`, `empty`, `json`, `error`, `truncated` or `no_event`."""
 
     kind: str
 

@@ -151,6 +151,8 @@ class Pool:
             if report.allowed:
                 quota.allow()
             for rejection in report.rejections:
+                if rejection.inferred and status == 429:
+                    continue  # the body may yet tell that it was something else
                 self.effects.close(state, rejection.window, rejection.until, now)
             self._changed(account_id, now)
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from maxpool.service.retry import Failed, Trail
 
 SKIPPED_CHARACTERS = 480
+BUSY = "The upstream has no capacity for this model, and no other account could serve in time."
 BLEND_AGE_S = 1.0
 """The pool's blended numbers are reckoned at most once a second: they cost a look at every account."""
 
@@ -89,7 +90,7 @@ class Endings:
                 message = f"The upstream sent no usable answer ({outcome.kind})."
                 answer = self._own(job, 502, message, should_retry=True)
             case _ if failed.status == 0:
-                answer = self._own(job, 529, "Overloaded", kind="overloaded_error")
+                answer = self._own(job, 503, BUSY, kind="overloaded_error", should_retry=True)
             case _:
                 answer = _as_it_came(failed)
         await self._send(job, down, trail, answer)

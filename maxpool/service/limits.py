@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maxpool.config.model import Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +34,27 @@ class Limits:
     retry_same_s: tuple[float, float] = (0.3, 1.0)  # before the one retry after an overload
     backoff_s: tuple[float, float] = (0.1, 1.0)  # between accounts after a server failure
     show_account: bool = True
+
+
+def limits_of(config: Config) -> Limits:
+    """The data path's limits as the config says them."""
+    server, upstream, queue = config.server, config.upstream, config.queue
+    return Limits(
+        max_sends=upstream.max_sends,
+        trying_limit_s=upstream.trying_limit_s,
+        network_budget_s=upstream.network_budget_s,
+        connect_timeout_s=upstream.connect_timeout_s,
+        header_timeout_stream_s=upstream.header_timeout_stream_s,
+        header_timeout_json_s=upstream.header_timeout_json_s,
+        header_timeout_count_s=upstream.header_timeout_count_s,
+        idle_timeout_s=upstream.idle_timeout_s,
+        hold_bytes=server.hold_bytes,
+        commit_after_s=queue.commit_after_s,
+        heartbeat_s=queue.heartbeat_s,
+        stall_s=server.stall_s,
+        max_wait_s=queue.max_wait_s,
+        max_wait_allowed_s=queue.max_wait_allowed_s,
+        max_wait_json_s=queue.max_wait_json_s,
+        queue_bytes=queue.max_bytes,
+        show_account=server.show_account,
+    )

@@ -28,6 +28,9 @@ DEFAULT_MODELS = (
     "claude-sonnet-5-5",
     "claude-haiku-5-5",
     "claude-fable-5-1",
+    "claude-opus-4-5",
+    "claude-sonnet-4-5",
+    "claude-haiku-4-5",
 )
 
 

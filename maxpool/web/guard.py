@@ -12,11 +12,16 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from maxpool.errors import RequestError
+from maxpool.config import derive
+from maxpool.errors import BindError, RequestError
 from maxpool.wire import headers as wire_headers
 from maxpool.wire import replies
+
+if TYPE_CHECKING:
+    from maxpool.config.model import Config
+    from maxpool.ports import Secret
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -150,6 +155,31 @@ class Guard:
                 "(ANTHROPIC_AUTH_TOKEN). `maxpool env` shows how.",
             )
         return found
+
+
+def rules_of(config: Config, resolve: Callable[[str], Secret]) -> Rules:
+    """Whom the config lets in; raises `BindError` when it would open the server to anybody."""
+    server = config.server
+    keys: list[tuple[str, str]] = []
+    for entry in config.client_keys:
+        if entry.sha256 is not None:
+            keys.append((entry.name, entry.sha256.lower()))
+        elif entry.key is not None:
+            value = resolve(entry.key).reveal()
+            keys.append((entry.name, sha256(value.encode()).hexdigest()))
+    required = derive.key_required(config)
+    if required and not keys:
+        raise BindError(
+            f"[server] host = {server.host!r} is open to other machines, and there is no client key",
+            "Add a [[client_keys]] entry to the configuration, or listen on 127.0.0.1.",
+        )
+    return Rules(
+        hosts=frozenset(h.lower() for h in (*server.allowed_hosts, server.host)),
+        origins=frozenset(server.allowed_origins),
+        networks=tuple(ipaddress.ip_network(net) for net in server.allowed_ips),
+        keys=tuple(keys),
+        require_key=required,
+    )
 
 
 def _host_name(host: str) -> str:

@@ -20,6 +20,7 @@ from maxpool.errors import RequestError
 
 MAX_DECODED_BYTES: Final = 64 * 1024 * 1024
 MAX_MODEL_CHARS: Final = 256
+MAX_MEMBERS: Final = 16  # gzip members in a row; each costs a copy of what follows
 MAX_DEPTH: Final = 4  # a tool result with images is at depth 2
 
 BYTES_PER_TOKEN: Final = 3.5  # English, code and JSON escapes: 49 KB of a first turn are 14k tokens
@@ -29,7 +30,8 @@ CACHE_TTL_S: Final = 300.0
 LONG_CACHE_TTL_S: Final = 3600.0
 
 _BILLING_BLOCK: Final = b"x-anthropic-billing-header"
-_CACHE_CONTROL: Final = re.compile(rb',?\s*"cache_control"\s*:\s*\{[^{}]*\}')
+# Bounded repeats only: an unbounded one costs quadratic time on megabytes of blanks.
+_CACHE_CONTROL: Final = re.compile(rb',? ?"cache_control" ?: ?\{[^{}]{0,200}\}')
 _MAX_DIGESTED: Final = 64 * 1024
 _JUNK: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _RAW: Final = msgspec.Raw()
@@ -209,7 +211,7 @@ def _inflate(body: bytes, wbits: int, max_bytes: int) -> bytes:
     parts: list[bytes] = []
     room = max_bytes
     rest = body
-    while rest:
+    for _ in range(MAX_MEMBERS):
         stream = zlib.decompressobj(wbits)
         part = stream.decompress(rest, room + 1)
         parts.append(part)
@@ -223,7 +225,9 @@ def _inflate(body: bytes, wbits: int, max_bytes: int) -> bytes:
         if not stream.eof:
             raise zlib.error("truncated")
         rest = stream.unused_data  # gzip allows several members in a row (RFC 1952 2.2)
-    return b"".join(parts)
+        if not rest:
+            return b"".join(parts)
+    raise zlib.error("too many members")
 
 
 def _decode(body: bytes) -> _Loose:

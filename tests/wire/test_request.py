@@ -217,3 +217,21 @@ def test_a_truncated_gzip_body_is_refused():
     whole = packer.compress(json.dumps(PLAIN).encode()) + packer.flush()
     with pytest.raises(RequestError, match="gzip"):
         ask(whole[:-9], headers={"content-encoding": "gzip"})
+
+
+def test_gzip_members_in_a_row_are_read_and_a_flood_of_them_is_refused():
+    def member(text: bytes) -> bytes:
+        packer = zlib.compressobj(wbits=31)
+        return packer.compress(text) + packer.flush()
+
+    headers = {"content-encoding": "gzip"}
+    assert ask(member(b'{"model":') + member(b'"m"}'), headers=headers).model == "m"
+    with pytest.raises(RequestError, match="gzip"):
+        ask(member(b"") * 1_000_000, headers=headers)
+    with pytest.raises(RequestError, match="gzip"):
+        ask(b"", headers=headers)
+
+
+def test_megabytes_of_blanks_cost_no_more_than_megabytes_of_text():
+    body = b'{"model":"m","system":[' + b" " * 8_000_000 + b'],"messages":[{"role":"user"}]}'
+    assert ask(body).session  # minutes, were a blank-matching pattern to meet this

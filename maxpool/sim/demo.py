@@ -1,0 +1,60 @@
+"""The demo's proxy: a config for the invented accounts, and where their invented secrets come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from maxpool.config.model import Config
+from maxpool.errors import SecretError
+from maxpool.ports import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from maxpool.sim.plans import SimAccount, SimSettings
+
+KINDS = {"api": "api_key", "provider": "provider"}
+
+
+class InventedSecrets:
+    """`ports.SecretSource` of the invented accounts: `env:NAME` is the secret of the one so named."""
+
+    def __init__(self, people: Iterable[SimAccount]) -> None:
+        self._secrets = {f"env:{person.name}": person.secret for person in people}
+
+    def resolve(self, reference: str) -> Secret:
+        """The secret; raises `SecretError` for a name nobody invented."""
+        found = self._secrets.get(reference)
+        if found is None:
+            raise SecretError(
+                f"nobody here is called {reference}", "Name one of the demo's accounts."
+            )
+        return Secret(found)
+
+
+def demo_config(
+    upstream_url: str, people: Iterable[SimAccount], settings: SimSettings, port: int
+) -> Config:
+    """The config of a proxy for invented accounts; their secrets are invented too."""
+    accounts = [
+        {
+            "name": person.name,
+            "kind": KINDS.get(person.plan, "subscription"),
+            "plan": None if person.plan in KINDS else person.plan,
+            "secret": f'command:["printf", "%s", "{person.secret}"]',
+            "serves": ["*"],  # only the simulated upstream's accounts may
+        }
+        for person in people
+    ]
+    return Config.model_validate(
+        {
+            "server": {"port": port or 3456},
+            "upstream": {"base_url": upstream_url},
+            "pool": {
+                "window_5h": settings.window_5h_s,
+                "window_7d": settings.window_7d_s,
+                "key_price": "after:5s",
+            },
+            "accounts": accounts,
+        }
+    )
