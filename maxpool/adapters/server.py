@@ -207,6 +207,7 @@ class Server:
                 interface="asgi3",
                 lifespan=lifespan,
                 log_config=None,
+                log_level="warning",  # below that it only talks about itself
                 access_log=False,
                 server_header=False,
                 date_header=False,  # an upstream's own date is relayed

@@ -34,6 +34,12 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.option(
     "--log-level", type=click.Choice(LEVELS), help="How much to log; default: the config's."
 )
+@click.option(
+    "--confirm",
+    multiple=True,
+    metavar="NAME",
+    help="Confirm an account's changed base_url; * for every account.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -41,6 +47,7 @@ def command(
     host: str | None,
     port: int | None,
     log_level: str | None,
+    confirm: tuple[str, ...],
 ) -> None:
     """Run the proxy until Ctrl-C.
 
@@ -54,7 +61,7 @@ def command(
     from maxpool.cli import loop
 
     announce = partial(announced, loaded, config_file)
-    ctx.exit(loop.run(run(loaded, announce=announce)))
+    ctx.exit(loop.run(run(loaded, announce=announce, confirm=confirm)))
 
 
 def announced(loaded: Loaded, config_file: Path | None, text: str) -> None:

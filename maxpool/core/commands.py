@@ -12,6 +12,7 @@ from maxpool.core.health import HealthEvent
 if TYPE_CHECKING:
     from maxpool.core.lease import Command
     from maxpool.core.pool import Pool
+    from maxpool.core.settings import PoolSettings
 
 
 def carry_out(pool: Pool, command: Command) -> list[str] | None:
@@ -55,3 +56,16 @@ def _account(pool: Pool, command: Command) -> list[str] | None:
             state.clear()
             state.health.revive(HealthEvent.RESET)
     return [state.account.id]
+
+
+def reconfigure(pool: Pool, settings: PoolSettings, now: float) -> None:
+    """Go by new settings from now on; what is known of accounts and sessions stays."""
+    pool.settings = settings
+    for part in (pool.index, pool.bindings, pool.prices, pool.throttle, pool.effects):
+        part.settings = settings
+    pool.queue.limit, pool.queue.grace_s = settings.queue_limit, settings.queue_grace_s
+    for state in pool.states.values():
+        for window in state.quota.windows.values():
+            base = window.name.partition(":")[0]
+            window.length_s = settings.window_lengths.get(base, window.length_s)
+        pool.index.renew(state.account.id, now)

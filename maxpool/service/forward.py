@@ -27,7 +27,7 @@ from maxpool.errors import SecretError, StreamCut
 from maxpool.ports import Call, Unreachable
 from maxpool.service.endings import Endings
 from maxpool.service.relay import Relay
-from maxpool.service.retry import Failed, Then, Trail, then
+from maxpool.service.retry import Failed, Then, Trail, surely_unsent, then
 from maxpool.wire import headers as wire_headers
 from maxpool.wire.encoding import Decoder
 from maxpool.wire.rename import with_model
@@ -57,6 +57,7 @@ class Job:
     request_id: str
     streaming: bool
     counts_tokens: bool = False
+    once: bool = False  # it may create something: never sent again once a byte went out
 
 
 @dataclass(slots=True)
@@ -93,6 +94,10 @@ class Forwarder:
     def __post_init__(self) -> None:
         self.endings = Endings(self.pool, self.clock, self.limits, self.utc_offset_s)
 
+    def limit(self, limits: Limits) -> None:
+        """Take new limits; running requests use them from their next step on."""
+        self.limits = self.endings.limits = self.waiting.limits = limits
+
     async def serve(self, job: Job, down: Downstream, watch: ClientWatch) -> None:
         """Answer one request; returns when its answer has ended, whichever way."""
         trail = Trail(began=self.clock.now())
@@ -107,7 +112,7 @@ class Forwarder:
                 break
             trail.last = failed
             trail.tried.add(found.account_id)
-            if not await self._goes_on(failed, trail, found.account_id):
+            if not await self._goes_on(job, failed, trail, found.account_id):
                 await self.endings.give_up(job, down, trail, failed)
                 break
         self.stats.ended(down.status, trail)
@@ -146,12 +151,14 @@ class Forwarder:
             self.pool.release(lease, held.outcome or Internal(), self.clock.now())
             self.waiting.wake()
 
-    async def _goes_on(self, failed: Failed, trail: Trail, account_id: str) -> bool:
+    async def _goes_on(self, job: Job, failed: Failed, trail: Trail, account_id: str) -> bool:
         """Whether another account may be tried, after the pause the outcome asks for."""
         outcome = failed.outcome
         trail.skipped.append(f"{self.endings.name(account_id)}:{outcome_class(outcome)}")
         step = then(outcome, trail, account_id)
         now = self.clock.now()
+        if job.once and not surely_unsent(failed):
+            return False
         if isinstance(outcome, NetworkFailure):
             trail.network_since = trail.network_since or now
         if step is Then.PASS or trail.spent(self.limits) or trail.network_spent(now, self.limits):
@@ -176,6 +183,8 @@ class Forwarder:
             held.outcome = failed.outcome
             step = then(failed.outcome, trail, account_id)
             if trail.spent(self.limits) or step not in (Then.SAME, Then.RENEW):
+                return failed
+            if job.once and not surely_unsent(failed):
                 return failed
             if step is Then.SAME:
                 trail.repeated.add(account_id)

@@ -16,6 +16,7 @@ from maxpool.errors import StateError
 if TYPE_CHECKING:
     from maxpool.core.pool import Pool
     from maxpool.ports import Clock, StateStore
+    from maxpool.service.origins import Origins
 
 log = logging.getLogger("maxpool.state")
 
@@ -27,6 +28,7 @@ class Keeper:
     pool: Pool
     store: StateStore
     clock: Clock
+    origins: Origins
     saves: int = 0
     failures: int = 0
     last_error: str | None = None
@@ -43,7 +45,7 @@ class Keeper:
             return
         self.saving = True
         now = self.clock.now()
-        data = self.pool.snapshot(now)
+        data = {**self.pool.snapshot(now), "origins": dict(self.origins.bound)}
         try:
             await asyncio.to_thread(self.store.save, data)
         except StateError as error:

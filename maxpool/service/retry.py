@@ -85,3 +85,8 @@ def then(outcome: Outcome, trail: Trail, account_id: str) -> Then:
             return Then.BACKOFF
         case _:
             return Then.NEXT
+
+
+def surely_unsent(failed: Failed) -> bool:
+    """Whether the upstream cannot have processed anything of the request."""
+    return isinstance(failed.outcome, NetworkFailure) and not failed.outcome.sent

@@ -14,7 +14,7 @@ from maxpool.errors import SecretError
 from maxpool.wire.headers import authorization
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from maxpool.ports import Destination, Secret, SecretSource
 
@@ -49,6 +49,23 @@ class Tokens:
     def forget(self, account_id: str) -> None:
         """Resolve the reference anew at the next use (a rotated key in its file, say)."""
         self.ready.pop(account_id, None)
+
+    def refer(self, references: Mapping[str, str]) -> None:
+        """Take new references; a credential whose reference changed is resolved anew."""
+        for account_id in list(self.ready):
+            if references.get(account_id) != self.references.get(account_id):
+                self.forget(account_id)
+        self.references = references
+
+    async def missing(self, account_ids: Iterable[str]) -> dict[str, SecretError]:
+        """Which of these accounts' secrets cannot be found, and why."""
+        found: dict[str, SecretError] = {}
+        for account_id in account_ids:
+            try:
+                await self._resolve(account_id)
+            except SecretError as error:
+                found[account_id] = error
+        return found
 
     async def _resolve(self, account_id: str) -> Secret | None:
         reference = self.references.get(account_id)

@@ -1,6 +1,6 @@
 """What the simulated model says: readable, deterministic text, thinking and tool calls.
 
-The same request bytes always get the same words. Knows nothing of streams or API formats.
+The same question always gets the same words, streamed or not. Knows nothing of streams or API formats.
 """
 
 from __future__ import annotations
@@ -100,11 +100,11 @@ class Author:
     prose: Prose
     seed: int
 
-    def answer(self, prompt: Prompt, body: bytes, nth: int) -> Answer:
-        """What the model says to `body`; `nth` only makes the ids unique."""
-        rng = random.Random(
-            hashlib.blake2b(body, digest_size=8, salt=self.seed.to_bytes(16, "big")).digest()
-        )
+    def answer(self, prompt: Prompt, nth: int) -> Answer:
+        """What the model says; `nth` only makes the ids unique."""
+        last = prompt.pieces[-1].data if prompt.pieces else b""
+        question = f"{self.seed}|{prompt.variant}|{len(prompt.pieces)}|".encode() + last
+        rng = random.Random(hashlib.blake2b(question, digest_size=8).digest())
         identity = hashlib.blake2b(f"{self.seed}:{nth}".encode(), digest_size=12).hexdigest()
         budget = prompt.max_tokens if prompt.max_tokens is not None else LONGEST_ANSWER_TOKENS
         if self.settings.refusal_marker in prompt.asked:

@@ -6,6 +6,7 @@ Whole error answers (`StatusFault`, `QuotaFault`) never get here: no answer is m
 from __future__ import annotations
 
 import zlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, assert_never
 
 from maxpool.sim.delivery import (
@@ -31,11 +32,15 @@ from maxpool.sim.faults import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from maxpool.sim.faults import Fault, Place
+    from maxpool.sim.prompts import FrameKind
 
 HTML = (
     b"<!doctype html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
 )
+PLACES: Mapping[FrameKind, Place] = MappingProxyType({"delta": "delta", "stop": "block"})
 NO_EVENTS = b": nothing to see\n\n"
 
 
@@ -72,14 +77,12 @@ def _split(script: Script, after: Place) -> tuple[Script, Script]:
     for i, step in enumerate(script):
         if not isinstance(step, Chunk):
             continue
-        seen += 1
-        if seen == after or (after == "delta" and step.kind == "delta"):
-            return script[: i + 1], script[i + 1 :]
-        if after == "block" and step.kind == "stop":
-            return script[: i + 1], script[i + 1 :]
         if step.kind is None:  # a plain body has no events: half of it stands for "some"
             half = len(step.data) // 2
             return [*script[:i], Chunk(step.data[:half])], [Chunk(step.data[half:])]
+        seen += 1
+        if after in (seen, PLACES.get(step.kind)):
+            return script[: i + 1], script[i + 1 :]
     return script, []
 
 

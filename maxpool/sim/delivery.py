@@ -86,7 +86,9 @@ def without_length(head: Head) -> Head:
 
 
 def gzipped(script: Script) -> Script:
-    """The script with its body compressed, flushed after each chunk."""
+    """The script with its body compressed, flushed after each chunk; once is enough."""
+    if any(isinstance(s, Head) and "content-encoding" in dict(s.headers) for s in script):
+        return script
     squeeze = zlib.compressobj(wbits=GZIP_WBITS)
     out: Script = []
     for step in script:

@@ -41,7 +41,7 @@ def demo_config(
             "name": person.name,
             "kind": KINDS.get(person.plan, "subscription"),
             "plan": None if person.plan in KINDS else person.plan,
-            "secret": f'command:["printf", "%s", "{person.secret}"]',
+            "secret": f"env:{person.name}",
             "serves": ["*"],  # only the simulated upstream's accounts may
         }
         for person in people

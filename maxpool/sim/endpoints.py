@@ -12,12 +12,12 @@ from maxpool.sim.credentials import Caller, scope_problem
 from maxpool.sim.generation import read_body, version_problem
 from maxpool.sim.messages import fault_of_prompt, prefix
 from maxpool.sim.plans import PROFILE_SCOPE, traits_of
-from maxpool.sim.problems import Problem, burst, model_missing, not_found
+from maxpool.sim.problems import Problem, burst, forbidden, model_missing, not_found
 from maxpool.sim.promptcache import tokens_of
 from maxpool.sim.ratelimits import usage_report
 
 if TYPE_CHECKING:
-    from maxpool.sim.world import Visit, World
+    from maxpool.sim.visits import Visit, World
 
 
 def count_tokens(world: World, visit: Visit) -> dict[str, Any] | Problem:
@@ -107,4 +107,6 @@ def nowhere(world: World, visit: Visit) -> dict[str, Any] | Problem:
 def _profile_caller(visit: Visit) -> Caller | Problem:
     if isinstance(visit.caller, Problem):
         return visit.caller
+    if not visit.caller.state.account.of_plan:
+        return forbidden("This endpoint requires OAuth authentication.")
     return scope_problem(visit.caller, PROFILE_SCOPE) or visit.caller

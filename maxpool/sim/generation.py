@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from maxpool.sim.accounts import SimState
     from maxpool.sim.delivery import Delivery
+    from maxpool.sim.problems import HeaderList
     from maxpool.sim.prompts import Face, Prompt
-    from maxpool.sim.world import Visit, World
+    from maxpool.sim.visits import Visit, World
 
 
 def generate(world: World, visit: Visit, face: Face) -> Delivery:
@@ -39,7 +40,7 @@ def generate(world: World, visit: Visit, face: Face) -> Delivery:
         return world.refuse(visit, face, prompt.with_headers(state.headers("", now)))
     if isinstance(visit.fault, ErrorEventFault) and not prompt.stream:
         return world.refuse(visit, face, visit.fault.problem)
-    answer = world.author.answer(prompt, visit.seen.body, visit.nth)
+    answer = world.author.answer(prompt, visit.nth)
     usage = state.admit(prompt, answer.output_tokens, now)
     if isinstance(usage, Problem):
         return world.refuse(visit, face, usage)
@@ -85,35 +86,39 @@ def _prompt(world: World, visit: Visit, face: Face, state: SimState) -> Prompt |
 
 def _script(world: World, visit: Visit, face: Face, reply: Reply) -> Script:
     assert not isinstance(visit.caller, Problem)
-    settings = world.settings
     limits = visit.caller.state.headers(reply.prompt.model, reply.at)
     headers = (*visit.common_headers, *limits)
-    pace = _pace(world, visit.nth)
-    if reply.prompt.stream:
-        head = (
-            *headers,
-            ("content-type", "text/event-stream; charset=utf-8"),
-            ("cache-control", "no-cache"),
-        )
-        script: Script = [Pause(settings.time_to_first_token_s * pace), Head(200, head)]
-        for frame in face.frames(reply, settings.chunk_tokens * TOKEN_CHARS):
-            if frame.tokens and settings.tokens_per_s > 0:
-                script.append(Pause(frame.tokens * pace / settings.tokens_per_s))
-            script.append(Chunk(frame.data, frame.kind))
-    else:
-        wait_s = settings.time_to_first_token_s
+    write = _stream if reply.prompt.stream else _document
+    script = write(world, face, reply, headers, _pace(world, visit.nth))
+    script = [step for step in script if step != Pause(0.0)]
+    if visit.fault is not None:
+        event = b""
+        if isinstance(visit.fault, ErrorEventFault):
+            event = face.complaint_event(visit.fault.problem)
+        script = damage(visit.fault, script, event)
+    return world.encoded(visit, script)
+
+
+def _stream(world: World, face: Face, reply: Reply, headers: HeaderList, pace: float) -> Script:
+    settings = world.settings
+    own = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
+    script: Script = [
+        Pause(settings.time_to_first_token_s * pace),
+        Head(200, (*headers, *own)),
+    ]
+    for frame in face.frames(reply, settings.chunk_tokens * TOKEN_CHARS):
         if settings.tokens_per_s > 0:
-            wait_s += reply.usage.output / settings.tokens_per_s
-        body = face.document(reply)
-        json = (*headers, ("content-type", "application/json"))
-        script = [Pause(wait_s * pace), *whole(200, json, body)]
-    script = world.encoded(visit, [step for step in script if step != Pause(0.0)])
-    if visit.fault is None:
-        return script
-    event = b""
-    if isinstance(visit.fault, ErrorEventFault):
-        event = face.complaint_event(visit.fault.problem)
-    return damage(visit.fault, script, event)
+            script.append(Pause(frame.tokens * pace / settings.tokens_per_s))
+        script.append(Chunk(frame.data, frame.kind))
+    return script
+
+
+def _document(world: World, face: Face, reply: Reply, headers: HeaderList, pace: float) -> Script:
+    wait_s = world.settings.time_to_first_token_s
+    if world.settings.tokens_per_s > 0:
+        wait_s += reply.usage.output / world.settings.tokens_per_s
+    json = (*headers, ("content-type", "application/json"))
+    return [Pause(wait_s * pace), *whole(200, json, face.document(reply))]
 
 
 def _pace(world: World, nth: int) -> float:

@@ -18,7 +18,7 @@ from maxpool.sim.prompts import dump, read_object
 if TYPE_CHECKING:
     from maxpool.sim.delivery import Delivery
     from maxpool.sim.requests import SimRequest
-    from maxpool.sim.world import Visit, World
+    from maxpool.sim.visits import Visit, World
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 PASTE_PATH = "/oauth/code/callback"

@@ -28,7 +28,7 @@ from maxpool.sim.plans import SimAccount, SimSettings
 from maxpool.sim.problems import Problem
 from maxpool.sim.prompts import dump
 from maxpool.sim.requests import RequestLog, SimRequest
-from maxpool.sim.world import World
+from maxpool.sim.visits import World
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -37,12 +37,14 @@ if TYPE_CHECKING:
     from maxpool.ports import Clock
     from maxpool.sim.faults import Fault
     from maxpool.sim.prompts import Face
-    from maxpool.sim.world import Visit
+    from maxpool.sim.visits import Visit
 
     Handler = Callable[[Request], Awaitable[Response]]
     Small = Callable[[World, Visit], dict[str, Any] | Problem]
     Page = Callable[[World, Visit], Response]
 
+
+ANY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 __all__ = ["SimAccount", "SimRequest", "SimSettings", "SimUpstream", "Truth"]
 
@@ -130,7 +132,7 @@ class SimUpstream:
             Route("/v1/oauth/token/revoke", self._page(oauth_web.revoke), methods=["POST"]),
             Route("/", small(endpoints.hello), methods=["GET"]),
             Route("/api/hello", small(endpoints.hello), methods=["GET"]),
-            Route("/{path:path}", small(endpoints.nowhere), methods=None),
+            Route("/{path:path}", small(endpoints.nowhere), methods=ANY_METHOD),
         ]
 
     def _model(self, face_of: Callable[[World, Visit], Face]) -> Handler:

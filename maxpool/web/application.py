@@ -23,7 +23,6 @@ from maxpool.wire import replies
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from maxpool.web.guard import App
     from maxpool.web.messages import Messages
     from maxpool.web.models import Models
     from maxpool.web.status import StatusPages
@@ -45,7 +44,7 @@ class Surfaces:
 
 def application(
     surfaces: Surfaces, rules: Rules, new_id: Callable[[], str], lifespan: Lifespan
-) -> App:
+) -> Guard:
     """The ASGI application."""
     status = surfaces.status
     routes = [

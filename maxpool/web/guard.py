@@ -78,6 +78,10 @@ class Guard:
         state["fields"], state["key_name"], state["request_id"] = fields, key_name, request_id
         await self.app(scope, receive, send)
 
+    def admit(self, rules: Rules) -> None:
+        """Go by new rules from the next request on."""
+        self.rules, self.hosts = rules, LOOPBACK_NAMES | rules.hosts
+
     def _admit(self, scope: Scope, fields: dict[str, str]) -> str | None:
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > self.rules.max_target:
             raise RequestError(414, "invalid_request_error", "The request's address is too long.")

@@ -9,14 +9,14 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from maxpool.core.lease import LeaseRequest
 from maxpool.errors import RequestError
 from maxpool.service.downstream import ClientWatch, Downstream
 from maxpool.service.forward import Job
 from maxpool.wire import replies
-from maxpool.wire.request import read
+from maxpool.wire.request import program_of, read
 
 if TYPE_CHECKING:
-    from maxpool.core.lease import LeaseRequest
     from maxpool.service.forward import Forwarder
     from maxpool.service.pulse import Pulse
     from maxpool.service.tasks import Tasks
@@ -109,6 +109,29 @@ class Messages:
         said = request.max_wait_s
         wait = usual if said is None else min(said, max(most, usual))
         return replace(request, max_wait_s=wait, stream=streaming)
+
+
+@dataclass(slots=True)
+class Passthrough(Messages):
+    """Paths the owner allows besides: any method, relayed as they come, never sent twice."""
+
+    async def _read(self, scope: Scope, receive: Receive, request_id: str) -> Job | None:
+        fields: dict[str, str] = scope["state"]["fields"]
+        body = await read_body(receive, fields, self.bodies.sent)
+        if body is None:
+            return None
+        now = self.forwarder.clock.now()
+        request = LeaseRequest("", stream=False, program=program_of(fields), arrived_at=now)
+        return Job(
+            method=scope["method"],
+            target=target_of(scope),
+            headers=scope["headers"],
+            body=body,
+            request=self._patience(request, streaming=False),
+            request_id=request_id,
+            streaming=False,
+            once=scope["method"] not in ("GET", "HEAD"),
+        )
 
 
 async def read_body(receive: Receive, fields: dict[str, str], limit: int) -> bytes | None:

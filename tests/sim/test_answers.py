@@ -17,10 +17,10 @@ SCHEMA = {
 def answer(body: bytes = b"body", *, nth: int = 1, seed: int = 0, **changes) -> Answer:
     fields = {"model": "m", "stream": True, "max_tokens": 500, "asked": "hello", "variant": "m"}
     prompt = Prompt(pieces=(Piece(body),), **{**fields, **changes})
-    return Author(SimSettings(), Prose(seed), seed).answer(prompt, body, nth)
+    return Author(SimSettings(), Prose(seed), seed).answer(prompt, nth)
 
 
-def test_the_same_request_gets_the_same_words_and_a_new_id() -> None:
+def test_the_same_question_gets_the_same_words_and_a_new_id() -> None:
     one, two = answer(nth=1), answer(nth=2)
     assert one.blocks == two.blocks
     assert one.id != two.id

@@ -22,9 +22,8 @@ def test_a_second_request_reads_what_the_first_one_wrote() -> None:
 def test_each_hit_refreshes_and_idleness_forgets() -> None:
     cache = PromptCache(SimSettings())
     piece = Piece(BIG, "5m")
-    for at in (0, 290, 580):
-        read = ask(cache, NOW + at, piece)[0]
-    assert read == 2000
+    reads = [ask(cache, NOW + at, piece)[0] for at in (0, 290, 580)]
+    assert reads == [0, 2000, 2000]
     assert ask(cache, NOW + 580 + 300, piece)[0] == 0
 
 

@@ -1,9 +1,10 @@
 import pytest
 
 from maxpool.core.lease import TokenUsage
-from maxpool.core.ratelimit import empty_bucket, evidence, read_headers, read_usage
+from maxpool.core.ratelimit import HeaderReport, empty_bucket, evidence, read_headers, read_usage
 from maxpool.sim.buckets import KeyLimits
 from maxpool.sim.plans import SimAccount, SimSettings
+from maxpool.sim.problems import HeaderList
 from maxpool.sim.quota import WindowTruth
 from maxpool.sim.ratelimits import generic, go_duration, rfc3339, standard, unified, usage_report
 
@@ -15,12 +16,10 @@ def windows(five: float, seven: float, family: float | None = None) -> list[Wind
     rows = [("5h", "five_hour", five, 600.0), ("7d", "seven_day", seven, 9000.0)]
     if family is not None:
         rows.append(("7d_oi", "seven_day_overage_included", family, 9000.0))
-    return [
-        WindowTruth(name=n, claim=c, utilization=u, reset_at=NOW + r) for n, c, u, r in rows
-    ]
+    return [WindowTruth(name=n, claim=c, utilization=u, reset_at=NOW + r) for n, c, u, r in rows]
 
 
-def read(headers, model="claude-sonnet-5-5"):
+def read(headers: HeaderList, model: str = "claude-sonnet-5-5") -> HeaderReport:
     return read_headers(dict(headers), NOW, model)
 
 

@@ -1,0 +1,70 @@
+"""The demo: a simulated upstream, the real proxy in front of it, and lively traffic through both."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maxpool.adapters.clock import SystemClock
+from maxpool.adapters.process import raise_open_files_limit
+from maxpool.adapters.server import Server
+from maxpool.adapters.upstream import HttpUpstream
+from maxpool.service.logs import set_up_logging
+from maxpool.service.tasks import Tasks
+from maxpool.sim.demo import InventedSecrets, demo_config
+from maxpool.sim.driver import Driver
+from maxpool.sim.people import demo_world as people_of_demo
+from maxpool.sim.traffic import Traffic, TrafficSettings
+from maxpool.sim.upstream import SimUpstream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+from maxpool.app.build import build
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoWorld:
+    """Where a running demo can be reached."""
+
+    proxy_url: str
+    status_url: str
+    upstream_url: str
+    client_key: str | None = None
+
+
+@asynccontextmanager
+async def demo_world(
+    *, port: int = 0, minutes: float = 3.0, speed: float = 1.0, traffic: bool = True, seed: int = 1
+) -> AsyncIterator[DemoWorld]:
+    """A simulated upstream, the real proxy in front of it, and lively traffic through both.
+
+    `minutes`: length of the 5-hour window; `speed`: how lively the traffic is. Keeps no state.
+    """
+    set_up_logging("error", "text")
+    raise_open_files_limit()
+    clock, tasks = SystemClock(), Tasks()
+    people, settings = people_of_demo(minutes, speed)
+    upstream = Server(SimUpstream(people, settings, clock, seed).app, graceful_s=0.0)
+    await upstream.start()
+    config = demo_config(upstream.url, people, settings, port)
+    built = build(config, clock=clock, secrets=InventedSecrets(people))
+    server = Server(built.app, port=port, graceful_s=0.5)
+    client = HttpUpstream()
+    try:
+        await server.start()
+        if traffic:
+            lanes = Traffic(seed, TrafficSettings(speed=speed))
+            driver = Driver(lanes, client, server.url, clock)
+            tasks.spawn(driver.run(), "demo traffic", finish=False)
+        yield DemoWorld(
+            proxy_url=server.url, status_url=f"{server.url}/status", upstream_url=upstream.url
+        )
+    finally:
+        await tasks.aclose(0.2)
+        built.waiting.close()
+        await client.aclose()
+        await server.stop(0.5)
+        await upstream.stop(0.0)

@@ -1,0 +1,105 @@
+"""Running a proxy: state folder, server, signals, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING
+
+from maxpool.adapters.lock import lock_state_folder
+from maxpool.adapters.process import raise_open_files_limit
+from maxpool.adapters.server import Server
+from maxpool.adapters.store import SqliteStateStore
+from maxpool.config import derive
+from maxpool.config.load import Loaded
+from maxpool.config.load import load as load_config
+from maxpool.core.lease import CredentialChange
+from maxpool.core.snapshot import VERSION as SNAPSHOT_VERSION
+from maxpool.service.logs import set_up_logging
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from maxpool.config.model import Config
+
+from maxpool.app.build import Maxpool, build
+
+
+async def run(
+    loaded: Loaded, *, announce: Callable[[str], None], confirm: tuple[str, ...] = ()
+) -> int:
+    """Serve until a signal says stop; returns the exit code.
+
+    The first SIGTERM or SIGINT drains: waiters are answered, running answers finish up to
+    `[server] drain`. A second one ends at once.
+    """
+    config = loaded.config
+    set_up_logging(config.logging.level, config.logging.format)
+    raise_open_files_limit()
+    folder = derive.state_folder(config)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(lock_state_folder(folder))
+        store = SqliteStateStore(folder / "state.db", newest_version=SNAPSHOT_VERSION)
+        built = build(
+            config,
+            store=store,
+            config_path=loaded.path,
+            load=lambda: load_config(loaded.path, overrides=loaded.overrides),
+        )
+        built.bind_origins(confirm)
+        await _check_secrets(built)
+        server = _server(built, config)
+        stop = _signals()
+        with suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, built.reloader.reload)
+        await server.start()
+        announce(server.url)
+        for notice in built.notices:
+            announce(notice)
+        if not derive.key_required(config) and config.accounts:
+            announce("Note: without [server] require_key every local user can spend this quota.")
+        await stop.wait()
+        built.waiting.close()
+        second = _signals()
+        await _drain(server, second)
+    return 0
+
+
+async def _drain(server: Server, second: asyncio.Event) -> None:
+    """Stop; a second signal cuts the wait short."""
+    stopping = asyncio.ensure_future(server.stop())
+    hurry = asyncio.ensure_future(second.wait())
+    await asyncio.wait({stopping, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    hurry.cancel()
+    if not stopping.done():
+        await server.stop(0.0)
+    await stopping
+
+
+async def _check_secrets(built: Maxpool) -> None:
+    """Say at once which account's secret cannot be found; the others serve all the same."""
+    enabled = {a: s for a, s in built.pool.states.items() if s.enabled}
+    for account_id, error in (await built.tokens.missing(enabled)).items():
+        text = f"Account {enabled[account_id].account.name!r}: {error.message}. {error.hint}"
+        built.notices.append(text)
+        change = CredentialChange("dead", reason=f"no secret: {error.message}"[:200])
+        built.pool.credential(account_id, change, built.clock.now())
+
+
+def _server(built: Maxpool, config: Config) -> Server:
+    server = config.server
+    tls = None
+    if server.tls_cert is not None and server.tls_key is not None:
+        tls = (str(server.tls_cert), str(server.tls_key))
+    return Server(built.app, host=server.host, port=server.port, graceful_s=server.drain_s, tls=tls)
+
+
+def _signals() -> asyncio.Event:
+    """An event that the next SIGTERM or SIGINT sets."""
+    event = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
+            loop.add_signal_handler(number, event.set)
+    return event

@@ -1,0 +1,99 @@
+"""Reloading the config while the server runs: a wrong file changes nothing and is said everywhere.
+
+Hot keys apply at once and never touch running requests; what needs a restart is named.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maxpool.errors import ConfigError, MaxpoolError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from maxpool.config.load import Loaded
+    from maxpool.config.model import Config
+    from maxpool.ports import Clock
+
+log = logging.getLogger("maxpool.config")
+
+COLD_SERVER_KEYS = ("host", "port", "tls_cert", "tls_key", "drain_s", "allowed_paths")
+COLD_UPSTREAM_KEYS = ("ca_file", "keepalive_expiry_s")
+
+
+@dataclass(slots=True)
+class Reloader:
+    """Loads the config again and hands it on; remembers what went wrong.
+
+    `load` reads and checks the file; `apply` makes a good config the running one.
+    """
+
+    config: Config
+    clock: Clock
+    load: Callable[[], Loaded]
+    apply: Callable[[Config], None]
+    loaded_at: float
+    error: str | None = None
+    restart_for: tuple[str, ...] = field(default=())
+    reloads: int = 0
+
+    async def follow(self, changes: AsyncIterator[None]) -> None:
+        """Reload at each change, until cancelled."""
+        async for _ in changes:
+            self.reload()
+
+    def reload(self) -> bool:
+        """Read the file and apply it; False when it was wrong and the old config stays."""
+        try:
+            fresh = self.load().config
+            self.apply(fresh)
+        except ConfigError as error:
+            self._keep("; ".join(f"{p.path}:{p.line}: {p.message}" for p in error.problems))
+            return False
+        except MaxpoolError as error:
+            self._keep(f"{error.message} {error.hint}".strip())
+            return False
+        cold = cold_changes(self.config, fresh)
+        if cold:
+            log.warning("config: a restart is needed for %s", ", ".join(cold))
+        # Cold keys stay named until the restart: the running values are still the first ones.
+        self.restart_for = tuple(dict.fromkeys((*self.restart_for, *cold)))
+        self.config, self.error, self.loaded_at = fresh, None, self.clock.now()
+        self.reloads += 1
+        log.info("config: reloaded, %d accounts", len(fresh.accounts))
+        return True
+
+    def notices(self) -> tuple[str, ...]:
+        """What the status page says about the config."""
+        found = []
+        if self.error is not None:
+            found.append(f"The config file is wrong, the old one stays in force: {self.error}")
+        if self.restart_for:
+            found.append(f"Restart maxpool to apply: {', '.join(self.restart_for)}.")
+        return tuple(found)
+
+    def _keep(self, error: str) -> None:
+        log.error("config: the old one stays in force: %s", error)
+        self.error = error
+
+
+def cold_changes(old: Config, new: Config) -> list[str]:
+    """Keys that differ and only take effect at a restart, as the file names them."""
+    found = [
+        f"[server] {key.removesuffix('_s')}"
+        for key in COLD_SERVER_KEYS
+        if getattr(old.server, key) != getattr(new.server, key)
+    ]
+    found += [
+        f"[upstream] {key.removesuffix('_s')}"
+        for key in COLD_UPSTREAM_KEYS
+        if getattr(old.upstream, key) != getattr(new.upstream, key)
+    ]
+    if old.storage.folder != new.storage.folder:
+        found.append("[storage] folder")
+    if old.logging.format != new.logging.format:
+        found.append("[logging] format")
+    return found

@@ -1,0 +1,1 @@
+"""The parts of scripts/bench: an upstream, a load generator, processes, and the report."""

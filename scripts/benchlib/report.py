@@ -1,0 +1,57 @@
+"""Numbers into medians with their spread, and those into a table."""
+
+import statistics
+
+
+def percentile(values, share):
+    """The value below which `share` of `values` lie; NaN of none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
+
+
+def merged(repetitions):
+    """Per key the median, lowest and highest over all repetitions."""
+    keys = dict.fromkeys(key for one in repetitions for key in one)
+    rows = {}
+    for key in keys:
+        values = [one[key] for one in repetitions if key in one]
+        rows[key] = {
+            "median": statistics.median(values),
+            "low": min(values),
+            "high": max(values),
+            "values": values,
+        }
+    return rows
+
+
+def number(value):
+    if value != value:
+        return "-"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def cell(row):
+    if row is None:
+        return "-"
+    text = number(row["median"])
+    if row["high"] != row["low"]:
+        text += f"  [{number(row['low'])} .. {number(row['high'])}]"
+    return text
+
+
+def table(direct, through):
+    """Lines: what, direct, through maxpool, ratio."""
+    lines = [("", "direct", "maxpool", "maxpool/direct")]
+    for key in dict.fromkeys([*through, *direct]):
+        a, b = direct.get(key), through.get(key)
+        ratio = "-"
+        if a is not None and b is not None and a["median"]:
+            ratio = f"{b['median'] / a['median']:.2f}"
+        lines.append((key, cell(a), cell(b), ratio))
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    return [
+        f"{line[0]:<{widths[0]}}  {line[1]:>{widths[1]}}  {line[2]:>{widths[2]}}  {line[3]:>{widths[3]}}"
+        for line in lines
+    ]
