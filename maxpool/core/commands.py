@@ -53,7 +53,7 @@ def _account(pool: Pool, command: Command) -> list[str] | None:
         case "drain":
             state.draining = True
         case _:
-            state.clear()
+            state.clear(pool.settings)
             state.health.revive(HealthEvent.RESET)
     return [state.account.id]
 

@@ -169,15 +169,18 @@ def _owner_blocks(state: AccountState, now: float, ctx: Context) -> Iterator[Una
         window = state.quota.windows.get(name)
         used = None if window is None else window.utilization_at(now)
         if window is not None and used is not None and used >= limit:
-            reset_at = window.next_reset(now)
-            yield Unavailable(reason, reset_at if reset_at is not None else now + 60.0)
+            until = window.next_reset(now)
+            if until is None:  # nobody said when it ends: the next answer tells more
+                until = (window.read_at or 0.0) + ctx.settings.quota_without_reset_s
+            if until > now:
+                yield Unavailable(reason, until)
 
 
 def request_blocks(
     state: AccountState, request: LeaseRequest, now: float, ctx: Context
 ) -> Iterator[Unavailable]:
     """What keeps this account from carrying this request, beyond the account itself."""
-    if len(state.quota.windows) > 2:
+    if state.quota.windows:
         until = state.quota.closed(f"7d:{family_of(request.model)}", now, ctx.settings)
         if until is not None:
             yield Unavailable(Reason.FAMILY_QUOTA, until)

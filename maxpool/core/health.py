@@ -131,8 +131,10 @@ class Health:
 
     def end(self, event: HealthEvent, reason: str) -> None:
         """The login died or the organisation is closed."""
+        before = self.state
         self.on(event)
-        self.reason = reason
+        if self.state is not before:
+            self.reason = reason
         self.trial = None
 
     def revive(self, event: HealthEvent) -> None:

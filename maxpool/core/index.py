@@ -125,6 +125,9 @@ class Index:
         if used is None or reset_at is None or window is None:
             key: LaneKey = (place.signature, state.in_flight, used, state.account.plan)
             order = 0.0
+        elif reset_at - now >= window.length_s:  # the whole week ahead, and not more than that
+            key = (place.signature, state.in_flight, window.length_s, "ahead")
+            order = used
         else:
             key = (place.signature, state.in_flight, window.length_s)
             order = used + reset_at / window.length_s
@@ -184,7 +187,7 @@ class Index:
         place.lane = place.entry = None
 
     def _alarm(self, state: AccountState, place: Place, now: float) -> None:
-        soonest = state.quota.next_change(now)
+        soonest = state.quota.next_change(now, self.settings.quota_without_reset_s)
         parked = state.parked_until()
         deadlines = [t for t in state.cooldowns.values() if t > now]
         if state.health.open_until > now:
@@ -200,15 +203,16 @@ class Index:
         if deadlines:
             first = min(deadlines)
             soonest = first if soonest is None else min(soonest, first)
-        if soonest is not None and soonest != place.alarm:
+        changed = soonest != place.alarm
+        place.alarm = soonest
+        if soonest is not None and changed:
             heapq.heappush(self.alarms, (soonest, state.account.id))
             if len(self.alarms) > 4 * len(self.states) + 64:
                 self._sweep()
-        place.alarm = soonest
 
     def _sweep(self) -> None:
         # Superseded alarms stay in the heap until they ring; keep its size bounded by the accounts.
-        self.alarms = [
+        self.alarms[:] = [
             (p.alarm, account_id) for account_id, p in self.places.items() if p.alarm is not None
         ]
         heapq.heapify(self.alarms)

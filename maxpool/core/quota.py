@@ -27,16 +27,22 @@ class Quota:
     buckets: dict[str, BucketReading] = field(default_factory=dict)
     bucket_closed_until: float | None = None
 
-    def window(self, name: str, settings: PoolSettings) -> QuotaWindow | None:
-        """The window of that name, made when it is new; None once the map is full."""
+    def window(self, name: str, settings: PoolSettings) -> QuotaWindow:
+        """The window of that name, made when it is new; the family seen longest ago makes room."""
         found = self.windows.get(name)
         if found is None:
-            if len(self.windows) >= settings.max_families + len(ACCOUNT_WINDOWS):
-                return None
+            if name not in ACCOUNT_WINDOWS:
+                self._make_room(settings.max_families)
             base = name.partition(":")[0]
             length = settings.window_lengths.get(base, settings.window_lengths["7d"])
             found = self.windows[name] = QuotaWindow(name=name, length_s=length)
         return found
+
+    def _make_room(self, limit: int) -> None:
+        families = [w for n, w in self.windows.items() if n not in ACCOUNT_WINDOWS]
+        if len(families) >= limit:
+            oldest = min(families, key=lambda w: (w.closed_until or 0.0, w.read_at or 0.0))
+            del self.windows[oldest.name]
 
     def merge(
         self, readings: Iterable[Reading], now: float, source: str, settings: PoolSettings
@@ -44,8 +50,7 @@ class Quota:
         """Take in readings of one source."""
         for reading in readings:
             window = self.window(reading.window, settings)
-            if window is not None:
-                window.merge(reading, now, source, settings.reset_jitter_s)
+            window.merge(reading, now, source, settings.reset_jitter_s)
 
     def merge_buckets(self, readings: Iterable[BucketReading], settings: PoolSettings) -> None:
         """Keep the last numbers of each standard rate bucket."""
@@ -62,9 +67,7 @@ class Quota:
 
     def close(self, name: str, until: float, settings: PoolSettings) -> None:
         """Close one window by verdict."""
-        window = self.window(name, settings)
-        if window is not None:
-            window.close(until)
+        self.window(name, settings).close(until)
 
     def close_buckets(self, until: float) -> None:
         """Close by a 429 with an empty standard bucket; never shortened."""
@@ -91,21 +94,21 @@ class Quota:
         window = self.windows.get(name)
         return None if window is None else window.utilization_at(now)
 
-    def reopen(self) -> None:
-        """Forget every verdict (a person's reset)."""
+    def reopen(self, full_at: float) -> None:
+        """Forget every verdict and every full window (a person's reset)."""
         self.bucket_closed_until = None
         for window in self.windows.values():
             window.closed_until = None
-            if window.utilization is not None and window.utilization >= 1.0:
+            if window.utilization is not None and window.utilization >= full_at:
                 window.utilization, window.status = None, None
 
-    def next_change(self, now: float) -> float | None:
+    def next_change(self, now: float, grace_s: float) -> float | None:
         """The soonest time at which a window changes by itself."""
         soonest: float | None = None
         for window in self.windows.values():
-            for at in (window.reset_at, window.closed_until):
-                if at is not None and at > now and (soonest is None or at < soonest):
-                    soonest = at
+            at = window.next_change(now, grace_s)
+            if at is not None and (soonest is None or at < soonest):
+                soonest = at
         at = self.bucket_closed_until
         if at is not None and at > now and (soonest is None or at < soonest):
             soonest = at

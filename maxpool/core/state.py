@@ -138,11 +138,11 @@ class AccountState:
             for model in ended:
                 del self.model_benches[model]
 
-    def clear(self) -> None:
+    def clear(self, settings: PoolSettings) -> None:
         """A person's reset: forget benches, cooldowns and verdicts."""
         self.cooldowns.clear()
         self.trips.clear()
         self.model_benches.clear()
-        self.quota.reopen()
+        self.quota.reopen(settings.full_at)
         self.shrunk_to = None
         self.last_error = None

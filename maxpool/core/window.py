@@ -103,6 +103,16 @@ class QuotaWindow:
             return until
         return full if until is None else max(full, until)
 
+    def next_change(self, now: float, grace_s: float) -> float | None:
+        """The soonest time at which this window says something else by itself."""
+        reset_at = self.next_reset(now)
+        times = [reset_at, self.closed_until]
+        if reset_at is not None:  # further away than its length it counts as all of the time
+            times.append(reset_at - self.length_s)
+        elif self.read_at is not None:
+            times.append(self.read_at + grace_s)
+        return min((at for at in times if at is not None and at > now), default=None)
+
     def close(self, until: float) -> None:
         """Close by verdict; a second, earlier deadline never shortens the first."""
         if self.closed_until is None or until > self.closed_until:

@@ -5,9 +5,9 @@ The only place where a lease is taken for a request, and `Holding` the only plac
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from maxpool.core.lease import (
     AuthRejected,
@@ -34,7 +34,7 @@ from maxpool.wire.rename import with_model
 from maxpool.wire.verdict import classify
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from maxpool.core.pool import Pool
     from maxpool.ports import Chance, Clock, Destination, RawHeaders, Reply, Upstream
@@ -60,19 +60,34 @@ class Job:
     once: bool = False  # it may create something: never sent again once a byte went out
 
 
-@dataclass(slots=True)
 class Holding:
-    """A lease while it is held; `outcome` and `usage` are filled in by whoever learns them."""
+    """A lease while it is held: released exactly once, on every way out of its `with`.
 
-    lease: Lease
-    outcome: Outcome | None = None
-    relay: Relay | None = None
+    `outcome` is filled in by whoever learns it; left by an exception, the lease ends as the client's
+    doing or as our own fault.
+    """
 
-    def ended_by(self, *, gone: bool) -> Outcome:
-        """The outcome to release with when the body of the `async with` was left by an exception."""
-        if gone:
-            return ClientGone(self.relay.usage if self.relay is not None else TokenUsage())
-        return Internal()
+    __slots__ = ("_forwarder", "_watch", "lease", "outcome", "relay")
+
+    def __init__(self, lease: Lease, forwarder: Forwarder, watch: ClientWatch) -> None:
+        self.lease = lease
+        self.outcome: Outcome | None = None
+        self.relay: Relay | None = None
+        self._forwarder = forwarder
+        self._watch = watch
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        outcome = self.outcome or Internal()
+        if kind is not None and self._watch.gone:
+            outcome = ClientGone(self.relay.usage if self.relay is not None else TokenUsage())
+        elif kind is not None:
+            outcome = Internal()
+        forwarder = self._forwarder
+        forwarder.pool.release(self.lease, outcome, forwarder.clock.now())
+        forwarder.waiting.wake()
 
 
 @dataclass(slots=True)
@@ -106,7 +121,7 @@ class Forwarder:
             if not isinstance(found, Lease):
                 await self.endings.refuse(job, down, trail, found)
                 break
-            async with self._holding(found, watch) as held:
+            with Holding(found, self, watch) as held:
                 failed = await self._use(job, down, held, trail)
             if failed is None:
                 break
@@ -137,19 +152,6 @@ class Forwarder:
         result = await self.waiting.acquire(job.request, frozenset(), len(job.body))
         self.stats.waited(self.clock.now() - waited_from)
         return result
-
-    @asynccontextmanager
-    async def _holding(self, lease: Lease, watch: ClientWatch) -> AsyncIterator[Holding]:
-        """Hold a lease; it is released exactly once, on every way out."""
-        held = Holding(lease)
-        try:
-            yield held
-        except BaseException:
-            held.outcome = held.ended_by(gone=watch.gone)
-            raise
-        finally:
-            self.pool.release(lease, held.outcome or Internal(), self.clock.now())
-            self.waiting.wake()
 
     async def _goes_on(self, job: Job, failed: Failed, trail: Trail, account_id: str) -> bool:
         """Whether another account may be tried, after the pause the outcome asks for."""

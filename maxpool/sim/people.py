@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from maxpool.sim.plans import DEFAULT_MODELS, SimAccount, SimSettings
 
-# About what the demo's traffic burns in a minute, in price-weighted tokens, for each Pro's worth of
-# capacity when 26 of them (20 + 5 + 1) are to be four fifths used by the end of a window.
-CAPACITY_PER_MINUTE = 28_000.0
+# A Pro's worth of capacity in price-weighted tokens. 26 of them (20 + 5 + 1) are then about four
+# fifths used by the end of a window, whatever its length: first turns cost the same in short ones.
+CAPACITY_PER_MINUTE = 20_000.0
+CAPACITY_OF_FIRST_TURNS = 30_000.0
 WINDOWS_PER_WEEK = 12.0  # 34 in truth; fewer, so that a demo sees a week pass
 ANY_CLAUDE = (*DEFAULT_MODELS, "claude-*")
 
@@ -79,7 +80,7 @@ def demo_people(speed: float = 1.0) -> tuple[SimAccount, ...]:
 def demo_settings(window_minutes: float = 3.0, speed: float = 1.0) -> SimSettings:
     """A world in which five hours last `window_minutes` and answers are typed visibly."""
     window_s = window_minutes * 60.0
-    per_window = CAPACITY_PER_MINUTE * window_minutes * speed
+    per_window = CAPACITY_OF_FIRST_TURNS + CAPACITY_PER_MINUTE * window_minutes * speed
     return SimSettings(
         window_5h_s=window_s,
         window_7d_s=window_s * WINDOWS_PER_WEEK,

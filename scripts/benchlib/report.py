@@ -42,16 +42,19 @@ def cell(row):
 
 
 def table(direct, through):
-    """Lines: what, direct, through maxpool, ratio."""
-    lines = [("", "direct", "maxpool", "maxpool/direct")]
+    """Lines: what, direct, through maxpool, their ratio, and what maxpool adds to times."""
+    lines = [("", "direct", "maxpool", "ratio", "added")]
     for key in dict.fromkeys([*through, *direct]):
         a, b = direct.get(key), through.get(key)
-        ratio = "-"
+        ratio = added = "-"
         if a is not None and b is not None and a["median"]:
             ratio = f"{b['median'] / a['median']:.2f}"
-        lines.append((key, cell(a), cell(b), ratio))
-    widths = [max(len(line[column]) for line in lines) for column in range(4)]
-    return [
-        f"{line[0]:<{widths[0]}}  {line[1]:>{widths[1]}}  {line[2]:>{widths[2]}}  {line[3]:>{widths[3]}}"
-        for line in lines
-    ]
+            if " ms" in key:
+                added = f"{number(b['median'] - a['median'])} ms"
+        lines.append((key, cell(a), cell(b), ratio, added))
+    widths = [max(len(line[column]) for line in lines) for column in range(5)]
+    return ["  ".join(map(aligned, line, widths, range(5))) for line in lines]
+
+
+def aligned(text, width, column):
+    return text.ljust(width) if column == 0 else text.rjust(width)
