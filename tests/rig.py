@@ -282,13 +282,9 @@ async def rig(
     await upstream.start()
     config = config_of(upstream.url, people, sections)
     quick = {"retry_same_s": (0.0, 0.01), "backoff_s": (0.0, 0.01), **(limits or {})}
-    proxy = build(
-        config,
-        clock=clock,
-        store=store,
-        secrets=InventedSecrets(people),
-        limits=replace(limits_of(config), **quick),
-    )
+    proxy = build(config, clock=clock, store=store, secrets=InventedSecrets(people))
+    proxy.pulse.limits = replace(limits_of(config), **quick)
+    proxy.forwarder.limit(proxy.pulse.limits)
     server = Server(proxy.app, graceful_s=0.2)
     client = HttpUpstream()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
@@ -54,6 +55,7 @@ async def run(
         with suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, built.reloader.reload)
         await server.start()
+        settle_memory()
         announce(server.url)
         for notice in built.notices:
             announce(notice)
@@ -64,6 +66,17 @@ async def run(
         second = _signals()
         await _drain(server, second)
     return 0
+
+
+def settle_memory() -> None:
+    """Keep what start-up made out of later garbage collections.
+
+    A full collection of some 150,000 long-lived objects would hold every stream for 30 ms and more;
+    what requests leave behind is freed by reference counts.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 async def _drain(server: Server, second: asyncio.Event) -> None:

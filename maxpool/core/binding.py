@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Warmth:
-    """An account's prompt cache for one session: `tokens` of its prefix until `until`."""
+    """An account's prompt cache for one session: `tokens` of its prefix (0 = unsaid) until `until`.
+
+    Hoped for as soon as a request is sent there, `proven` once one was answered.
+    """
 
     until: float
     tokens: int
+    proven: bool = False
 
 
 @dataclass(slots=True)
@@ -109,29 +113,32 @@ class Bindings:
         return Move(why, moved, lost.tokens if lost is not None else 0)
 
     def _heat(self, found: Binding, account_id: str, until: float, tokens: int) -> None:
-        old = found.warm.pop(account_id, None)
+        old, proven = found.warm.pop(account_id, None), False
         if old is not None:
             until, tokens = max(until, old.until), max(tokens, old.tokens)
-        found.warm[account_id] = Warmth(until, tokens)
+            proven = old.proven
+        found.warm[account_id] = Warmth(until, tokens, proven)
         while len(found.warm) > self.settings.max_warm_per_session:
-            del found.warm[next(iter(found.warm))]
+            del found.warm[next(a for a in found.warm if a != found.home)]
 
     def answered(
         self, request: LeaseRequest, account_id: str, usage: TokenUsage, now: float
     ) -> None:
         """An answer tells what the account's cache now really holds."""
         found = self.find(session_key(request), now)
-        if found is None or account_id not in found.warm:
+        warmth = found.warm.get(account_id) if found is not None else None
+        if warmth is None:
             return
+        warmth.proven = True
         if usage.prefix > 0:
-            found.warm[account_id] = Warmth(now + request.cache_ttl_s, usage.prefix)
+            warmth.until, warmth.tokens = now + request.cache_ttl_s, usage.prefix
 
     def unused(self, request: LeaseRequest, account_id: str, now: float) -> None:
         """The request never was answered there: nothing got warm by it."""
         found = self.find(session_key(request), now)
-        if found is None or found.turns > 1:
-            return
-        found.warm.pop(account_id, None)
+        warmth = found.warm.get(account_id) if found is not None else None
+        if found is not None and warmth is not None and not warmth.proven:
+            del found.warm[account_id]
 
     def forget_account(self, account_id: str) -> None:
         """An account was removed: nothing is at home or warm there any more."""
@@ -153,7 +160,7 @@ class Bindings:
         if found is None:
             return False
         found.home = account_id
-        found.warm = {account_id: Warmth(found.last_used + 3600.0, 1)}
+        found.warm = {account_id: Warmth(found.last_used + 3600.0, 0)}
         return True
 
     def _trim(self, now: float) -> None:

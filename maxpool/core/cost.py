@@ -147,9 +147,13 @@ class Weigher:
     prices: Prices
     warm: dict[str, Warmth]
     parent_id: str | None
+    home_id: str | None = None
     cold_weight: float = 0.0
+    home_is_warm: bool = False
 
     def __post_init__(self) -> None:
+        at_home = self.warm.get(self.home_id) if self.home_id is not None else None
+        self.home_is_warm = at_home is not None and at_home.until > self.now
         self.cold_weight = self.prices.relative(self.prices.weight(self.request, 0.0))
 
     def cost(self, state: AccountState, unknown_utilization: float) -> Cost:
@@ -159,7 +163,7 @@ class Weigher:
         if self.warm:
             warmth = self.warm.get(state.account.id)
             if warmth is not None and warmth.until > now:
-                weight, bonus = self._warm(warmth)
+                weight, bonus = self._warm(warmth, state.account.id)
         limit = state.soft_limit(now, s)
         load = state.in_flight / limit
         parent = 0.0
@@ -174,11 +178,14 @@ class Weigher:
             failures=s.failure_weight * state.health.failures,
         )
 
-    def _warm(self, warmth: Warmth) -> tuple[float, float]:
-        prices = self.prices
+    def _warm(self, warmth: Warmth, account_id: str) -> tuple[float, float]:
+        prices, s = self.prices, self.prices.settings
         size = self.request.input_tokens
         cached = min(warmth.tokens, size)
         weight = prices.relative(prices.weight(self.request, cached))
-        # A request of unknown size is taken to extend what is warm.
-        stay = size <= 0 or cached / size > prices.settings.warm_share
-        return weight, -prices.settings.warm_bonus if stay else 0.0
+        # Where a size is unknown, the request is taken to extend what is warm.
+        if min(size, warmth.tokens) > 0 and cached / size <= s.warm_share:
+            return weight, 0.0
+        # A session that is a guest here, by need, goes back to its home while that is warm.
+        guest = self.home_is_warm and account_id != self.home_id
+        return weight, s.home_bonus - s.warm_bonus if guest else -s.warm_bonus

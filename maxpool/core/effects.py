@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING
 from maxpool.core import lease as outcomes
 from maxpool.core.eligibility import Context, Eligible, Reason, check, mismatch
 from maxpool.core.health import HealthEvent
-from maxpool.core.throttle import EVERY_MODEL, Throttle
+from maxpool.core.throttle import EVERY_MODEL, Sighting, Throttle
+from maxpool.core.window import FAR_FUTURE_S
 
 if TYPE_CHECKING:
     from maxpool.core.lease import LeaseRequest, Outcome
     from maxpool.core.settings import PoolSettings
     from maxpool.core.state import AccountState
+
+_ANSWERS = (
+    outcomes.Success,
+    outcomes.RequestRejected,
+    outcomes.Cut,
+    outcomes.ClientGone,
+    outcomes.Internal,
+)
 
 
 @dataclass(slots=True)
@@ -40,6 +49,7 @@ class Effects:
         match outcome:
             case outcomes.Success():
                 self._answered(state, lease_id)
+                self.throttle.answered(state.account.id, request.model, lease_id, now)
             case outcomes.RequestRejected() | outcomes.Cut():
                 state.health.answered(lease_id)  # it answered: not the account's fault
             case outcomes.Burst() | outcomes.Overloaded():
@@ -58,7 +68,9 @@ class Effects:
             ):
                 self._limit(state, outcome, now)
             case _:
-                self._fault(state, outcome, now)
+                self._fault(state, outcome, request, now)
+        if not isinstance(outcome, _ANSWERS):
+            self.throttle.unanswered(state.account.id, lease_id)
         state.health.lose_trial(lease_id)  # a probe that told nothing is handed on
         return changed
 
@@ -85,7 +97,7 @@ class Effects:
                 state.quota.close_buckets(self._bounded(until, now, s.quota_without_reset_s))
             case outcomes.SpendLimited(until):
                 step = self._growing(state, Reason.SPEND_LIMIT, s.spend_initial_s, s.spend_max_s)
-                state.cool(Reason.SPEND_LIMIT, until if until is not None else now + step)
+                state.cool(Reason.SPEND_LIMIT, self._bounded(until, now, step))
 
     def _fault(
         self,
@@ -96,6 +108,7 @@ class Effects:
         | outcomes.AccountClosed
         | outcomes.BillingFailure
         | outcomes.ModelMissing,
+        request: LeaseRequest,
         now: float,
     ) -> None:
         s = self.settings
@@ -113,16 +126,13 @@ class Effects:
                 state.cool(Reason.FORBIDDEN, now + step)
             case outcomes.BillingFailure():
                 state.cool(Reason.BILLING, now + s.billing_s)
-            case outcomes.ModelMissing(model):
-                state.bench_model(
-                    model, Reason.MODEL_MISSING, now + s.model_missing_s, s.max_model_benches
-                )
+            case outcomes.ModelMissing():
+                until = now + s.model_missing_s
+                state.bench_model(request.model, Reason.MODEL_MISSING, until, s.max_model_benches)
 
     def close(self, state: AccountState, name: str, until: float | None, now: float) -> None:
         """Close one window by verdict; without a usable time until its own reset, else for a minute."""
         window = state.quota.window(name, self.settings)
-        if window is None:
-            return
         if until is None and window.reset_at is not None and window.reset_at > now:
             until = window.reset_at
         window.close(self._bounded(until, now, self.settings.quota_without_reset_s))
@@ -130,7 +140,7 @@ class Effects:
     def _bounded(self, until: float | None, now: float, default_s: float) -> float:
         if until is None or until <= now:
             return now + default_s
-        return min(until, now + 40 * 86_400.0)
+        return min(until, now + FAR_FUTURE_S)
 
     def _growing(self, state: AccountState, reason: Reason, first: float, most: float) -> float:
         trips = state.trips.get(reason, 0)
@@ -158,8 +168,9 @@ class Effects:
             )
             scope, retry_after_s = request.model, None
         fingerprint = f"{scope} {outcome.fingerprint}"[:200]
-        seen = self.throttle.saw(fingerprint, state.account.id, now)
-        if not self._incident(fingerprint, seen, request, now):
+        sighting = self.throttle.saw(scope, fingerprint, state.account.id, now)
+        seen = sighting.accounts
+        if not self._incident(sighting, seen, request, now):
             return set()
         for account_id in seen:
             self._unpark(account_id, request.model, scope)
@@ -167,17 +178,16 @@ class Effects:
         return set(seen)
 
     def _incident(
-        self, fingerprint: str, seen: list[str], request: LeaseRequest, now: float
+        self, sighting: Sighting, seen: list[str], request: LeaseRequest, now: float
     ) -> bool:
         """Seen alike everywhere it could be: nothing untried, nobody answered well since."""
         ctx = Context(self.settings)
-        since = self.throttle.first_seen(fingerprint)
         able = 0
         for account_id, state in self.states.items():
             if not state.enabled or mismatch(state.account, request) is not None:
                 continue
             able += 1
-            if state.answered_at is not None and state.answered_at > since:
+            if sighting.answered_since(account_id):
                 return False
             if account_id not in seen and isinstance(check(state, request, now, ctx), Eligible):
                 return False

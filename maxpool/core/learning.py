@@ -45,9 +45,9 @@ def count(pool: Pool, state: AccountState, running: Running, outcome: Outcome, n
     match outcome:
         case Success(used) | Cut(used) | ClientGone(used):
             usage = used
-            pool.bindings.answered(request, account_id, used, now)
+            if used.prefix > 0 or not isinstance(outcome, ClientGone):
+                pool.bindings.answered(request, account_id, used, now)
             if isinstance(outcome, Success):
-                state.answered_at = now
                 pool.prices.learn_output(request.model, used)
         case Internal():
             return  # our own fault: the account's record stays as it was

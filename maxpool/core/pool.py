@@ -135,14 +135,13 @@ class Pool:
         """Take in response headers (lower-case names) as soon as they are there."""
         state = self.states.get(account_id)
         running = self.running.get(lease.id) if lease is not None else None
-        if running is not None:
+        if running is not None and status is not None:
             running.observed = True
-            if status is not None:
-                self.throttle.settle(running.lease.id, status, now)
+            self.throttle.settle(running.lease.id, status, now)
         if state is None:
             return
-        if status is not None and 200 <= status < 300:
-            state.answered_at = now
+        if running is not None and status is not None and 200 <= status < 300:
+            self.throttle.answered(account_id, running.request.model, running.lease.id, now)
         report = read_headers(headers, now, lease.model if lease is not None else None)
         if report.readings or report.buckets or report.rejections or report.allowed is not None:
             quota = state.quota
@@ -265,8 +264,8 @@ class Pool:
 
     def next_wake(self, now: float) -> float | None:
         """When something changes by itself, so that waiters should ask again."""
-        times = [w.until for w in self.queue.waiters.values() if w.until is not None]
-        times += [w.deadline for w in self.queue.waiters.values()]
+        waiting = [w for w in self.queue.waiters.values() if not self.queue.gone(w, now)]
+        times = [t for w in waiting for t in (w.until, w.deadline) if t is not None]
         for at in (self.index.next_alarm(), self.throttle.next_change(now)):
             if at is not None:
                 times.append(at)
@@ -327,7 +326,8 @@ class Pool:
         if self.queue.waiters:
             first = self.queue.ahead(key, ticket, now, self.revision)
             if first is not None:
-                return Blocked(Unavailable(Reason.QUEUED, first.until))
+                until = self.queue.expected(first, now)
+                return Blocked(Unavailable(Reason.QUEUED, until), behind=first.reason)
         return None
 
     def _grant(self, request: LeaseRequest, choice: Choice, now: float, waited_s: float) -> Lease:
@@ -381,8 +381,8 @@ class Pool:
             or now >= deadline
             or (cause.until is not None and cause.until > deadline)
         ):
-            refused = cause.reason
-        elif waiter is None and self.queue.full():
+            refused = blocked.behind or cause.reason
+        elif waiter is None and self.queue.full(now):
             refused = Reason.QUEUE_FULL
         if refused is not None:
             self.queue.leave(ticket)

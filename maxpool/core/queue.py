@@ -64,9 +64,22 @@ class Queue:
     def __len__(self) -> int:
         return len(self.waiters)
 
-    def full(self) -> bool:
-        """Whether nobody else may wait."""
+    def full(self, now: float) -> bool:
+        """Whether nobody else may wait; those who silently let their deadline pass have left."""
+        if len(self.waiters) >= self.limit:
+            for waiter in [w for w in self.waiters.values() if self.gone(w, now)]:
+                self.leave(waiter.ticket)
         return len(self.waiters) >= self.limit
+
+    def gone(self, waiter: Waiter, now: float) -> bool:
+        """Whether a waiter's deadline passed without its asking again."""
+        return waiter.deadline + self.grace_s < now
+
+    def expected(self, first: Waiter, now: float) -> float | None:
+        """When a waiter will have been served or will count as gone; None when only an event tells."""
+        if first.missed_since is not None:
+            return first.missed_since + self.grace_s
+        return first.until if first.until is not None and first.until > now else None
 
     def ahead(
         self, key: ClassKey, ticket: Ticket | None, now: float, revision: int
@@ -90,7 +103,7 @@ class Queue:
             return False
         if waiter.missed_since is None:
             waiter.missed_since = now
-        return now - waiter.missed_since > self.grace_s
+        return now - waiter.missed_since >= self.grace_s
 
     def find(self, ticket: Ticket | None) -> Waiter | None:
         """The waiter of a ticket, None when it left."""

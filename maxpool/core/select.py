@@ -49,6 +49,7 @@ class Blocked:
 
     cause: Unavailable
     counts: dict[str, int] = field(default_factory=dict)
+    behind: Reason | None = None  # what the first of the queue waits for
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ class Selector:
             self.prices,
             binding.warm if binding is not None else {},
             self._parent(request, binding, now),
+            binding.home if binding is not None else None,
         )
         ranked = self._weigh(weigher, exclude, ctx)
         if not ranked:
@@ -89,7 +91,7 @@ class Selector:
             held = self._key_price(request, now, exclude, ctx, arrived, state.account.priority)
             if held is not None:
                 return held
-        return self._chosen(best, ranked, weigher, binding, ctx)
+        return self._chosen(best, ranked, weigher, binding, exclude, ctx)
 
     def _parent(self, request: LeaseRequest, binding: Binding | None, now: float) -> str | None:
         if request.agent is None or binding is not None:
@@ -101,7 +103,7 @@ class Selector:
         request, now = weigher.request, weigher.now
         ranked: list[Rank] = []
         seen: set[str] = set()
-        for sample, states in self.index.candidates():
+        for sample, states in self.index.candidates() if request.owner is None else ():
             if mismatch(sample, request) is not None:
                 continue
             for state in states:
@@ -121,6 +123,8 @@ class Selector:
 
     def _individuals(self, weigher: Weigher) -> list[str]:
         # Accounts with a term of their own are not represented by the head of their lane.
+        if weigher.request.owner is not None:
+            return [weigher.request.owner]
         others = (weigher.parent_id, self.preferred)
         return [*weigher.warm, *(a for a in others if a is not None and a not in weigher.warm)]
 
@@ -159,6 +163,7 @@ class Selector:
         ranked: list[Rank],
         weigher: Weigher,
         binding: Binding | None,
+        exclude: frozenset[str],
         ctx: Context,
     ) -> Choice:
         state = self.states[best[-1]]
@@ -168,7 +173,8 @@ class Selector:
             warmth = binding.warm_at(state.account.id, weigher.now)
             could = any(rank[-1] == binding.home for rank in ranked)
             home = self.states.get(binding.home)
-            if not could and home is not None and binding.home not in weigher.warm:
+            known = weigher.warm.keys() | exclude  # weighed already, or tried in vain
+            if not could and home is not None and binding.home not in known:
                 could = check(home, weigher.request, weigher.now, ctx) is ELIGIBLE
         weight = self.prices.weight(weigher.request, warmth.tokens if warmth is not None else 0)
         shown = nsmallest(SHOWN_CANDIDATES, ranked)
@@ -184,19 +190,21 @@ class Selector:
         priority: int,
     ) -> Blocked | None:
         """Hold a request for an account whose tokens are paid for, as long as its owner says."""
+        never = ctx.settings.key_price == "never"
         plans = [
-            check(state, request, now, ctx)
+            Unavailable(Reason.EXCLUDED)
+            if account_id in exclude
+            else check(state, request, now, ctx)
             for account_id, state in self.states.items()
             if not state.account.paid
             and state.account.priority <= priority
-            and account_id not in exclude
             and mismatch(state.account, request) is None
         ]
-        blocks = [b for b in plans if isinstance(b, Unavailable) and b.temporary]
+        blocks = [b for b in plans if isinstance(b, Unavailable) and (never or b.temporary)]
         if not blocks:
             return None
         soonest = min(blocks, key=_end)
-        if ctx.settings.key_price == "never":
+        if never:
             return Blocked(soonest, {soonest.reason.value: len(blocks)})
         deadline = arrived + ctx.settings.key_price_after_s
         if now >= deadline or _end(soonest) > deadline:

@@ -54,7 +54,7 @@ def dump(pool: Pool, now: float) -> dict[str, Any]:
 
 def load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
     """Give a fresh pool what a snapshot knows; accounts that are no longer configured are dropped."""
-    version = data.get("version")
+    version = data.get("version") if isinstance(data, dict) else None
     if version != VERSION:
         raise StateError(
             f"the saved state has version {version!r}, this maxpool reads {VERSION}",
@@ -62,7 +62,7 @@ def load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
         )
     try:
         _load(pool, data, now)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise StateError(
             f"the saved state cannot be read ({type(error).__name__}: {error})",
             "It was set aside; the pool starts with what the accounts' next answers tell.",
@@ -163,8 +163,6 @@ def _load_account(pool: Pool, state: AccountState, saved: Mapping[str, Any], now
 
 def _load_window(pool: Pool, state: AccountState, saved: Mapping[str, Any]) -> None:
     window = state.quota.window(saved["name"], pool.settings)
-    if window is None:
-        return
     window.reset_at = _time(saved["reset_at"])
     if window.reset_at is not None:
         window.utilization = _time(saved["utilization"])
@@ -191,5 +189,5 @@ def _dump_binding(binding: Binding) -> dict[str, Any]:
         "turns": binding.turns,
         "moves": binding.moves,
         "protected": binding.protected,
-        "warm": {a: [w.until, w.tokens] for a, w in binding.warm.items()},
+        "warm": {a: [w.until, w.tokens, w.proven] for a, w in binding.warm.items()},
     }

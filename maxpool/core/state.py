@@ -65,7 +65,6 @@ class AccountState:
     shrunk_to: float | None = None
     shrunk_at: float = 0.0
     last_leased_at: float | None = None
-    answered_at: float | None = None
     lease_order: int = 0
     credential: Credential = field(default_factory=Credential)
     probing: Probing = field(default_factory=Probing)

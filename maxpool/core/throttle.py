@@ -7,7 +7,7 @@ and at the end of the pause one real request at a time is the probe.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,26 @@ CAPACITY_STATUSES = frozenset({429, 503, 529})
 """Answers that say the upstream is still out of capacity; any other closes a throttle."""
 
 
+MAX_TIMES = 256
+
+
 @dataclass(slots=True)
 class Sighting:
-    """One fingerprint, and which accounts it was seen on when."""
+    """One fingerprint: when it was seen on which account, and who answered well meanwhile."""
 
-    first_at: float
-    accounts: dict[str, float] = field(default_factory=dict)
+    scope: str
+    seen: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=MAX_TIMES))
+    well: dict[str, tuple[float, str]] = field(default_factory=dict)  # account: (time, lease)
+
+    @property
+    def accounts(self) -> list[str]:
+        """The accounts it was seen on, each once."""
+        return list(dict.fromkeys(account_id for _, account_id in self.seen))
+
+    def answered_since(self, account_id: str) -> bool:
+        """Whether that account answered well since the first of the sightings."""
+        well = self.well.get(account_id)
+        return well is not None and bool(self.seen) and well[0] > self.seen[0][0]
 
 
 @dataclass(slots=True)
@@ -66,20 +80,28 @@ class Throttle:
             if pause is not None and pause.probe is None:
                 pause.probe = lease_id
 
-    def saw(self, fingerprint: str, account_id: str, now: float) -> list[str]:
-        """Note a failure; returns the accounts it was seen on within the incident window."""
-        seen = self.sightings.pop(fingerprint, None)
-        if seen is None or now - seen.first_at > self.settings.incident_window_s:
-            seen = Sighting(first_at=now)
-        seen.accounts[account_id] = now
-        self.sightings[fingerprint] = seen
+    def saw(self, scope: str, fingerprint: str, account_id: str, now: float) -> Sighting:
+        """Note a failure; returns where else it was seen within the incident window."""
+        sighting = self.sightings.pop(fingerprint, None) or Sighting(scope)
+        while sighting.seen and now - sighting.seen[0][0] > self.settings.incident_window_s:
+            sighting.seen.popleft()
+        sighting.seen.append((now, account_id))
+        self.sightings[fingerprint] = sighting
         while len(self.sightings) > self.settings.max_sightings:
             self.sightings.popitem(last=False)
-        return list(seen.accounts)
+        return sighting
 
-    def first_seen(self, fingerprint: str) -> float:
-        """When the running sighting of that fingerprint began."""
-        return self.sightings[fingerprint].first_at
+    def answered(self, account_id: str, model: str, lease_id: str, now: float) -> None:
+        """An account answered well: what was seen elsewhere may not be the upstream's fault."""
+        for sighting in self.sightings.values():
+            if sighting.scope in (EVERY_MODEL, model):
+                sighting.well[account_id] = (now, lease_id)
+
+    def unanswered(self, account_id: str, lease_id: str) -> None:
+        """An answer that began well ended as a failure: it was none."""
+        for sighting in self.sightings.values():
+            if sighting.well.get(account_id, (0.0, ""))[1] == lease_id:
+                del sighting.well[account_id]
 
     def open(self, scope: str, fingerprint: str, retry_after_s: float | None, now: float) -> None:
         """Pause the scope; an open pause keeps the later deadline."""
@@ -133,8 +155,11 @@ class Throttle:
 
     def forget_account(self, account_id: str) -> None:
         """A removed account no longer counts in any incident."""
-        for seen in self.sightings.values():
-            seen.accounts.pop(account_id, None)
+        for sighting in self.sightings.values():
+            sighting.well.pop(account_id, None)
+            kept = [one for one in sighting.seen if one[1] != account_id]
+            sighting.seen.clear()
+            sighting.seen.extend(kept)
 
     def next_change(self, now: float) -> float | None:
         """The soonest end of a pause."""

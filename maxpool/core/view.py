@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from maxpool.core.eligibility import Context, Reason, Unavailable, account_state
@@ -215,11 +215,11 @@ def _account(state: AccountState, sessions: int, now: float, ctx: Context) -> Ac
         model_benches={m: b for m, b in state.model_benches.items() if b[1] > now},
         weekly_state=weekly_state(effective),
         effective_use=effective,
-        credential=state.credential,
-        probing=state.probing,
+        credential=replace(state.credential),
+        probing=replace(state.probing),
         last_hour=state.tally.last(now),
         last_15_min=state.tally.last(now, 15),
-        total=state.tally.total,
+        total=replace(state.tally.total),
         p50_ms=state.tally.p50_ms(now),
         failures=state.health.failures,
         last_error=state.last_error,

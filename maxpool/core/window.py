@@ -61,7 +61,8 @@ class QuotaWindow:
             return self.reset_at
         if not self.name.startswith("7d"):
             return None
-        return self.reset_at + math.ceil((now - self.reset_at) / self.length_s) * self.length_s
+        passed = math.floor((now - self.reset_at) / self.length_s)
+        return self.reset_at + (passed + 1) * self.length_s
 
     def left_share(self, now: float) -> float | None:
         """Share of the window's time still to come, 0..1; None when the reset is unknown."""

@@ -16,12 +16,14 @@ from maxpool.core.lease import (
     AuthRejected,
     Forbidden,
     Garbage,
+    ModelMissing,
     NetworkFailure,
     RequestRejected,
 )
 from maxpool.core.view import blended
 from maxpool.wire import headers as wire_headers
 from maxpool.wire import replies
+from maxpool.wire.encoding import Decoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +78,9 @@ class Endings:
     async def give_up(self, job: Job, down: Downstream, trail: Trail, failed: Failed) -> None:
         """The last failure is the request's end."""
         outcome = failed.outcome
+        if job.counts_tokens and not isinstance(outcome, RequestRejected | ModelMissing):
+            await self._estimate(job, down)
+            return
         match outcome:
             case RequestRejected() if 300 <= failed.status < 400:
                 message = "The upstream answered with a redirect, which maxpool never follows."
@@ -89,7 +94,7 @@ class Endings:
             case Garbage():
                 message = f"The upstream sent no usable answer ({outcome.kind})."
                 answer = self._own(job, 502, message, should_retry=True)
-            case _ if failed.status == 0:
+            case _ if failed.status in (0, 529):  # clients give up on a raw 529 after 2 s
                 answer = self._own(job, 503, BUSY, kind="overloaded_error", should_retry=True)
             case _:
                 answer = _as_it_came(failed)
@@ -122,13 +127,13 @@ class Endings:
         # Headers promised a stream: `overloaded_error` makes clients repeat it cheaply, any other
         # type makes them ask again without streaming, so only the caller's own fault gets that.
         if trail.last is not None and isinstance(trail.last.outcome, RequestRejected):
-            await down.finish(b"event: error\ndata: " + _one_line(answer.body) + b"\n\n")
+            await down.finish(_as_event(answer))
         else:
             text = "maxpool waited, and no account could serve this request in time."
             await down.finish(replies.sse_error("overloaded_error", text))
 
     def _ours(self, job: Job, trail: Trail, now: float) -> list[tuple[bytes, bytes]]:
-        overhead_ms = max(now - trail.began - trail.upstream_s, 0.0) * 1000.0
+        overhead_ms = max(now - trail.began - trail.upstream_s - trail.waited_s, 0.0) * 1000.0
         found = [
             (b"x-request-id", job.request_id.encode()),
             (b"x-maxpool-attempts", str(trail.sends).encode()),
@@ -209,7 +214,18 @@ def _as_it_came(failed: Failed) -> replies.Answer:
     """The upstream's own answer, bytes untouched."""
     headers = [h for h in failed.headers if h[0].lower() != b"content-length"]
     headers.append((b"content-length", str(len(failed.body)).encode()))
+    if not isinstance(failed.outcome, RequestRejected):
+        headers = _soon_or_never(headers)
     return replies.Answer(failed.status, tuple(headers), failed.body)
+
+
+def _soon_or_never(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Without one account's long `retry-after`: it would freeze clients for that long."""
+    waits = [value.strip() for name, value in headers if name.lower() == b"retry-after"]
+    if all(w.isdigit() and len(w) < 6 and int(w) <= replies.MAX_RETRY_AFTER_S for w in waits):
+        return headers
+    ours = (b"retry-after", b"x-should-retry")
+    return [*(h for h in headers if h[0].lower() not in ours), (b"x-should-retry", b"false")]
 
 
 def _tells_more(refusal: Refusal) -> bool:
@@ -222,5 +238,12 @@ def _visible(text: str) -> bytes:
     return text.encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
 
 
-def _one_line(body: bytes) -> bytes:
-    return body.replace(b"\r", b" ").replace(b"\n", b" ")
+def _as_event(answer: replies.Answer) -> bytes:
+    """An error answer as the `error` event of a stream that has begun."""
+    encoding = dict(answer.headers).get(b"content-encoding", b"").decode("latin-1")
+    decoder = Decoder.of(encoding)
+    text = decoder.feed(answer.body) if decoder is not None else b""
+    if not text.lstrip().startswith(b"{"):
+        return replies.sse_error("api_error", f"The upstream answered with {answer.status}.")
+    line = text.replace(b"\r", b" ").replace(b"\n", b" ")
+    return b"event: error\ndata: " + line + b"\n\n"

@@ -15,6 +15,7 @@ from maxpool.core.lease import (
     Internal,
     Lease,
     LeaseRequest,
+    ModelMissing,
     NetworkFailure,
     Outcome,
     Refusal,
@@ -29,6 +30,7 @@ from maxpool.service.endings import Endings
 from maxpool.service.relay import Relay
 from maxpool.service.retry import Failed, Then, Trail, surely_unsent, then
 from maxpool.wire import headers as wire_headers
+from maxpool.wire.body import MAX_DECODED_BYTES, plain
 from maxpool.wire.encoding import Decoder
 from maxpool.wire.rename import with_model
 from maxpool.wire.verdict import classify
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from maxpool.service.downstream import ClientWatch, Downstream
     from maxpool.service.limits import Limits
     from maxpool.service.stats import Stats
-    from maxpool.service.tokens import Tokens
+    from maxpool.service.tokens import Credential, Tokens
     from maxpool.service.waiting import WaitingRoom
 
 
@@ -57,6 +59,7 @@ class Job:
     request_id: str
     streaming: bool
     counts_tokens: bool = False
+    opaque: bool = False  # nothing is known of its answer's form
     once: bool = False  # it may create something: never sent again once a byte went out
 
 
@@ -67,12 +70,13 @@ class Holding:
     doing or as our own fault.
     """
 
-    __slots__ = ("_forwarder", "_watch", "lease", "outcome", "relay")
+    __slots__ = ("_forwarder", "_watch", "credential", "lease", "outcome", "relay")
 
     def __init__(self, lease: Lease, forwarder: Forwarder, watch: ClientWatch) -> None:
         self.lease = lease
         self.outcome: Outcome | None = None
         self.relay: Relay | None = None
+        self.credential: Credential | None = None
         self._forwarder = forwarder
         self._watch = watch
 
@@ -115,7 +119,7 @@ class Forwarder:
 
     async def serve(self, job: Job, down: Downstream, watch: ClientWatch) -> None:
         """Answer one request; returns when its answer has ended, whichever way."""
-        trail = Trail(began=self.clock.now())
+        trail = Trail(began=job.request.arrived_at or self.clock.now())
         while True:
             found = await self._lease(job, trail)
             if not isinstance(found, Lease):
@@ -150,7 +154,9 @@ class Forwarder:
                 return None
         waited_from = self.clock.now()
         result = await self.waiting.acquire(job.request, frozenset(), len(job.body))
-        self.stats.waited(self.clock.now() - waited_from)
+        waited_s = self.clock.now() - waited_from
+        trail.waited_s += waited_s
+        self.stats.waited(waited_s)
         return result
 
     async def _goes_on(self, job: Job, failed: Failed, trail: Trail, account_id: str) -> bool:
@@ -191,17 +197,20 @@ class Forwarder:
             if step is Then.SAME:
                 trail.repeated.add(account_id)
                 await self._pause(self.limits.retry_same_s, trail)
-            elif not await self._renew(account_id, trail):
+            elif not await self._renew(held, trail):
                 return failed
 
     async def _try(self, job: Job, down: Downstream, held: Holding, trail: Trail) -> Failed | None:
         """One send and its answer; None when the caller got it."""
         lease = held.lease
-        destination = self.destinations[lease.account_id]
+        destination = self.destinations.get(lease.account_id)
+        if destination is None:  # the account was removed meanwhile
+            return Failed(NetworkFailure("removed", sent=False))
         try:
             credential = await self.tokens.bearer(lease.account_id, destination)
         except SecretError as error:
             return Failed(AuthRejected(), 0, (), error.message.encode())
+        held.credential = credential
         headers, body = self._for_account(job, lease)
         extra = tuple((n.encode(), v.encode()) for n, v in destination.headers)
         call = Call(
@@ -222,26 +231,33 @@ class Forwarder:
         trail.sends += 1
         sent_at = self.clock.now()
         reply = await self.upstream.send(call)
-        trail.upstream_s += self.clock.now() - sent_at
+        answered_at = self.clock.now()
+        trail.upstream_s += answered_at - sent_at
         if isinstance(reply, Unreachable):
             return Failed(NetworkFailure(reply.kind, reply.sent), 0, (), reply.detail.encode())
         try:
-            return await self._answer(job, down, held, trail, reply)
+            failed = await self._answer(job, down, held, trail, reply)
         finally:
             await reply.stream.aclose()
+        if failed is not None:
+            trail.upstream_s += self.clock.now() - answered_at
+        return failed
 
     def _for_account(self, job: Job, lease: Lease) -> tuple[RawHeaders, bytes]:
         """Headers and body for an account: the caller's own bytes unless its model map renames."""
-        state = self.pool.states.get(lease.account_id)
-        model = job.request.model
-        name = upstream_model(state.account.models, model) if state is not None else model
-        if name is None or name == model or not job.body:
+        name = self._name_there(job, lease)
+        if name == job.request.model or job.opaque:
             return job.headers, job.body
         encoding = wire_headers.fields(job.headers).get("content-encoding", "")
-        decoder = Decoder.of(encoding)
-        body = decoder.feed(job.body) if decoder is not None else job.body
         headers = [h for h in job.headers if h[0].lower() != b"content-encoding"]
-        return headers, with_model(body, name)
+        return headers, with_model(plain(job.body, encoding, MAX_DECODED_BYTES), name)
+
+    def _name_there(self, job: Job, lease: Lease) -> str:
+        """What this account's upstream calls the model."""
+        state = self.pool.states.get(lease.account_id)
+        model = job.request.model
+        name = upstream_model(state.account.models, model) if state is not None else None
+        return model if name is None else name
 
     async def _answer(
         self, job: Job, down: Downstream, held: Holding, trail: Trail, reply: Reply
@@ -260,6 +276,7 @@ class Forwarder:
             self.endings.reply_headers(job, lease, trail, reply, now),
             fields.get("content-type", ""),
             fields.get("content-encoding", ""),
+            checked=not job.opaque,
         )
         result = await relay.run()
         if isinstance(result, Failed):
@@ -282,22 +299,21 @@ class Forwarder:
         body = b"".join(parts)
         decoder = Decoder.of(fields.get("content-encoding", ""))
         text = decoder.feed(body) if decoder is not None else b""
-        outcome = classify(
-            reply.status, fields, text, model=job.request.model, now=self.clock.now()
-        )
+        sent_as = self._name_there(job, lease)
+        outcome = classify(reply.status, fields, text, model=sent_as, now=self.clock.now())
+        if isinstance(outcome, ModelMissing):
+            outcome = ModelMissing(job.request.model)  # the pool knows models by the caller's names
         headers = wire_headers.inbound(reply.headers, drop_ratelimit=True)
         return Failed(outcome, reply.status, headers, body)
 
-    async def _renew(self, account_id: str, trail: Trail) -> bool:
+    async def _renew(self, held: Holding, trail: Trail) -> bool:
         """Get the bearer anew; False when it is the one that was just refused."""
+        account_id = held.lease.account_id
         trail.renewed.add(account_id)
-        destination = self.destinations[account_id]
-        old = await self.tokens.bearer(account_id, destination)
-        self.tokens.forget(account_id)
-        try:
-            return await self.tokens.bearer(account_id, destination) != old
-        except SecretError:
+        destination = self.destinations.get(account_id)
+        if destination is None:
             return False
+        return await self.tokens.renew(account_id, destination, held.credential)
 
     def _header_timeout(self, job: Job) -> float:
         if job.counts_tokens:
@@ -309,4 +325,5 @@ class Forwarder:
     async def _pause(self, span_s: tuple[float, float], trail: Trail) -> None:
         seconds = self.chance.jitter(*span_s)
         trail.trying_s += seconds
+        trail.waited_s += seconds
         await self.clock.sleep(seconds)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from maxpool.errors import StateError
@@ -32,7 +32,7 @@ class Keeper:
     saves: int = 0
     failures: int = 0
     last_error: str | None = None
-    saving: bool = False
+    saving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def tick(self) -> None:
         """Do what is due now."""
@@ -41,9 +41,10 @@ class Keeper:
 
     async def save(self) -> None:
         """Write the snapshot; an older write that still runs goes first."""
-        if self.saving:
-            return
-        self.saving = True
+        async with self.saving:
+            await self._save()
+
+    async def _save(self) -> None:
         now = self.clock.now()
         data = {**self.pool.snapshot(now), "origins": dict(self.origins.bound)}
         try:
@@ -58,8 +59,6 @@ class Keeper:
             self.saves += 1
             self.last_error = None
             self.pool.saved(data["revision"], now)
-        finally:
-            self.saving = False
 
     def report(self) -> dict[str, Any]:
         """Numbers for the status page."""

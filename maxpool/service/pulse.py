@@ -6,10 +6,12 @@ After `commit_after_s` without an answer a streaming caller gets headers and the
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from maxpool.service.downstream import EVENT_STREAM
+from maxpool.service.tasks import TooManyTasks
 from maxpool.wire.replies import PING
 
 if TYPE_CHECKING:
@@ -81,7 +83,8 @@ class Pulse:
             return
         if now - beat.last_beat >= self.limits.heartbeat_s:
             beat.last_beat = now
-            self.tasks.spawn(self._beat(beat), "heartbeat")
+            with suppress(TooManyTasks):  # a missed beat; the pulse itself must go on
+                self.tasks.spawn(self._beat(beat), "heartbeat")
 
     async def _beat(self, beat: Beat) -> None:
         down = beat.down

@@ -39,12 +39,16 @@ class Relay:
     headers: RawHeaders
     content_type: str
     encoding: str
+    checked: bool = True  # False: an answer whose form is not known, passed on as it is
+    plain: bool = False
     meter: Meter = field(default_factory=Meter)
     scanner: Scanner = field(default_factory=Scanner)
 
     async def run(self) -> Outcome | Failed:
         """Relay the whole answer; `Failed` only while nothing of it has reached the caller."""
-        if self.content_type.startswith("text/event-stream"):
+        if not self.checked:
+            return await self._pass_on([])
+        if self.content_type.lower().startswith("text/event-stream"):
             return await self._stream()
         return await self._whole()
 
@@ -57,22 +61,19 @@ class Relay:
 
     async def _stream(self) -> Outcome | Failed:
         decoder = Decoder.of(self.encoding)
-        decode = decoder.feed if decoder is not None and self.encoding else None
-        # Headers that went out early promised identity; otherwise bytes go on as they came.
-        plain = self.down.started and decode is not None
-        held: list[bytes] = []
+        held: list[tuple[bytes, bytes]] = []
         holding, size = True, 0
         try:
             async for chunk in self.reply.stream:
-                text = decode(chunk) if decode is not None else chunk
-                if decoder is not None:
-                    self._scan(text)
-                piece = text if plain else chunk
+                text = decoder.feed(chunk) if decoder is not None else b""
+                self._scan(text)
                 if not holding:
-                    await self.down.write(piece)
+                    await self.down.write(text if self.plain else chunk)
                     continue
-                held.append(piece)
-                size += len(piece)
+                if decoder is None and self.down.started:
+                    return Failed(Garbage("encoding"))  # nobody can read it as it was promised
+                held.append((chunk, text))
+                size += len(text) if decoder is not None else len(chunk)
                 if self._worth(size, metered=decoder is not None):
                     await self._commit(held)
                     holding = False
@@ -92,15 +93,17 @@ class Relay:
             return True
         return self.meter.complete and self.meter.error is None
 
-    async def _commit(self, held: list[bytes]) -> None:
+    async def _commit(self, held: list[tuple[bytes, bytes]]) -> None:
+        # Headers that went out early promised identity; otherwise bytes go on as they came.
+        self.plain = self.down.started and bool(self.encoding)
         await self.down.start(self.reply.status, self.headers)
-        await self.down.write(b"".join(held))
+        await self.down.write(b"".join(text if self.plain else chunk for chunk, text in held))
 
     def _error_first(self) -> Failed:
         data = self.meter.error or b""
         return Failed(classify_error_event(data, self.model), 0, (), data)
 
-    async def _ended_early(self, held: list[bytes]) -> Outcome | Failed:
+    async def _ended_early(self, held: list[tuple[bytes, bytes]]) -> Outcome | Failed:
         """The stream ended before content: an answer only if it says that it is complete."""
         if self.meter.stopped and self.meter.error is None:
             await self._commit(held)
@@ -110,7 +113,8 @@ class Relay:
         return Failed(Garbage("no_event"))
 
     async def _ended(self) -> Outcome:
-        if self.meter.complete or self.meter.stopped or not self.meter.has_content:
+        unread = Decoder.of(self.encoding) is None
+        if self.meter.complete or unread:
             await self.down.finish()
             return Success(self.usage)
         if self.meter.error is not None:  # the upstream has said it in its own words
@@ -142,7 +146,7 @@ class Relay:
             async for chunk in self.reply.stream:
                 held.append(chunk)
                 size += len(chunk)
-                if size > self.limits.hold_json_bytes:
+                if size > self.limits.hold_json_bytes and not self.down.started:
                     return await self._pass_on(held)
         except StreamCut as cut:
             return Failed(NetworkFailure(cut.kind))

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("maxpool.config")
 
-COLD_SERVER_KEYS = ("host", "port", "tls_cert", "tls_key", "drain_s", "allowed_paths")
+COLD_SERVER_KEYS = (
+    *("host", "port", "tls_cert", "tls_key", "drain_s", "allowed_paths"),
+    *("max_body_bytes", "max_body_decoded_bytes"),
+)
 COLD_UPSTREAM_KEYS = ("ca_file", "keepalive_expiry_s")
 
 
@@ -83,7 +86,7 @@ class Reloader:
 def cold_changes(old: Config, new: Config) -> list[str]:
     """Keys that differ and only take effect at a restart, as the file names them."""
     found = [
-        f"[server] {key.removesuffix('_s')}"
+        f"[server] {key.removesuffix('_s').removesuffix('_bytes')}"
         for key in COLD_SERVER_KEYS
         if getattr(old.server, key) != getattr(new.server, key)
     ]
@@ -94,6 +97,9 @@ def cold_changes(old: Config, new: Config) -> list[str]:
     ]
     if old.storage.folder != new.storage.folder:
         found.append("[storage] folder")
-    if old.logging.format != new.logging.format:
-        found.append("[logging] format")
+    found += [
+        f"[logging] {key}"
+        for key in ("level", "format")
+        if getattr(old.logging, key) != getattr(new.logging, key)
+    ]
     return found

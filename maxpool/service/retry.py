@@ -59,10 +59,12 @@ class Trail:
     skipped: list[str] = field(default_factory=list)
     last: Failed | None = None
     upstream_s: float = 0.0
+    waited_s: float = 0.0  # in the queue, and in pauses before another try
 
     def spent(self, limits: Limits) -> bool:
-        """Whether nothing more may be sent for this request."""
-        return self.sends >= limits.max_sends or self.trying_s >= limits.trying_limit_s
+        """Whether nothing more may be sent; a first try that hung never keeps a second one away."""
+        late = self.trying_s >= limits.trying_limit_s and self.sends > 1
+        return late or self.sends >= limits.max_sends
 
     def network_spent(self, now: float, limits: Limits) -> bool:
         """Whether the network has failed for too long."""

@@ -34,17 +34,37 @@ class Tokens:
     source: SecretSource
     references: Mapping[str, str]
     ready: dict[str, Credential] = field(default_factory=dict)
+    resolving: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def bearer(self, account_id: str, destination: Destination) -> Credential:
         """The credential to send; raises `SecretError` when the reference gives none."""
         found = self.ready.get(account_id)
-        if found is None:
-            secret = await self._resolve(account_id)
-            value = secret.reveal() if secret is not None else ""
-            mode = destination.auth_header if value else "none"
-            header, oauth = authorization(value, mode)
-            found = self.ready[account_id] = Credential(header, oauth)
+        if found is not None:
+            return found
+        async with self.resolving.setdefault(account_id, asyncio.Lock()):
+            return self.ready.get(account_id) or await self._fresh(account_id, destination)
+
+    async def _fresh(self, account_id: str, destination: Destination) -> Credential:
+        reference = self.references.get(account_id)
+        secret = await self._resolve(account_id)
+        value = secret.reveal() if secret is not None else ""
+        mode = destination.auth_header if value else "none"
+        header, oauth = authorization(value, mode)
+        found = Credential(header, oauth)
+        if self.references.get(account_id) == reference:  # else the config has changed meanwhile
+            self.ready[account_id] = found
         return found
+
+    async def renew(
+        self, account_id: str, destination: Destination, refused: Credential | None
+    ) -> bool:
+        """Resolve the reference anew, unless somebody has; False when it gives no other credential."""
+        if self.ready.get(account_id) == refused:
+            self.forget(account_id)
+        try:
+            return await self.bearer(account_id, destination) != refused
+        except SecretError:
+            return False
 
     def forget(self, account_id: str) -> None:
         """Resolve the reference anew at the next use (a rotated key in its file, say)."""

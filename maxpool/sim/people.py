@@ -10,8 +10,8 @@ from maxpool.sim.plans import DEFAULT_MODELS, SimAccount, SimSettings
 
 # A Pro's worth of capacity in price-weighted tokens. 26 of them (20 + 5 + 1) are then about four
 # fifths used by the end of a window, whatever its length: first turns cost the same in short ones.
-CAPACITY_PER_MINUTE = 20_000.0
-CAPACITY_OF_FIRST_TURNS = 30_000.0
+CAPACITY_PER_MINUTE = 24_000.0
+CAPACITY_OF_FIRST_TURNS = 36_000.0
 WINDOWS_PER_WEEK = 12.0  # 34 in truth; fewer, so that a demo sees a week pass
 ANY_CLAUDE = (*DEFAULT_MODELS, "claude-*")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -97,12 +98,12 @@ class Traffic:
         ]
 
 
-class Lane:
+class Lane(ABC):
     """One line of work that never ends."""
 
+    @abstractmethod
     def step(self) -> tuple[SimTurn, ...]:
         """Requests to send side by side; step again when all were answered."""
-        raise NotImplementedError
 
 
 class Library:

@@ -64,6 +64,7 @@ def application(
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_error, Exception: _crash},  # type: ignore[dict-item]
     )
+    app.router.redirect_slashes = False
     direct = {
         "/v1/messages": surfaces.messages,
         "/v1/messages/count_tokens": surfaces.count_tokens,

@@ -13,6 +13,7 @@ from maxpool.core.lease import LeaseRequest
 from maxpool.errors import RequestError
 from maxpool.service.downstream import ClientWatch, Downstream
 from maxpool.service.forward import Job
+from maxpool.service.tasks import describe
 from maxpool.wire import replies
 from maxpool.wire.request import program_of, read
 
@@ -58,7 +59,8 @@ class Messages:
             forwarder.stats.refused(error.status)
             await down.answer(_error(error, request_id))
         except Exception as error:
-            log.exception("request %s failed inside maxpool", request_id, exc_info=error)
+            # Kind and place only: the text of a foreign exception may quote what was asked.
+            log.error("request %s failed inside maxpool: %s", request_id, describe(error))  # noqa: TRY400
             forwarder.stats.internal_errors += 1
             await _internal(down, request_id)
 
@@ -130,6 +132,7 @@ class Passthrough(Messages):
             request=self._patience(request, streaming=False),
             request_id=request_id,
             streaming=False,
+            opaque=True,
             once=scope["method"] not in ("GET", "HEAD"),
         )
 

@@ -107,9 +107,19 @@ def _card(a: dict[str, Any], now: float) -> str:
         f'<article class="card"><header><h2>{escape(a["name"])}</h2>'
         f'<span class="state {escape(a["state"])}">{escape(a["state"].replace("_", " "))}</span>'
         f'</header><div class="kind">{escape(kind)}</div>{_why(a, now)}{windows}'
-        f'<p class="small">{a["in_flight"]} of {a["slots"]} slots · {a["sessions"]} sessions · '
+        f'{_buckets(a)}<p class="small">{a["in_flight"]} of {a["slots"]} slots · {a["sessions"]} sessions · '
         f"{hour['requests']} requests this hour, {hour['failed']} failed{p50}</p></article>"
     )
+
+
+def _buckets(a: dict[str, Any]) -> str:
+    """What an API key's rate headers said last: `requests 299 of 300`."""
+    told = [
+        f"{escape(str(b['name']))} {b['remaining']:,.0f} of {b['limit']:,.0f}"
+        for b in a["buckets"]
+        if b["remaining"] is not None and b["limit"] is not None
+    ]
+    return f'<p class="small">left this minute: {", ".join(told[:3])}</p>' if told else ""
 
 
 def _why(a: dict[str, Any], now: float) -> str:
@@ -132,7 +142,7 @@ def _window(w: dict[str, Any], now: float) -> str:
     notes = []
     if w["reset_at"] is not None:
         notes.append(f"resets in {duration(max(w['reset_at'] - now, 0))}")
-    if w["exhausts_at"] is not None:
+    if w["exhausts_at"] is not None and not w["benched_until"]:
         notes.append(f"empty in {duration(max(w['exhausts_at'] - now, 0))} at this pace")
     tick = ""
     if used and w["pace"]:

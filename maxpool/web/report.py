@@ -133,7 +133,7 @@ def verdict(
         parts.append(
             f"next one back at {_clock(back)}" if back is not None else "none comes back by itself"
         )
-    elif empty_at is not None:
+    elif empty_at is not None and free_5h:
         parts.append(f"dry at {_clock(empty_at)} at this pace")
     return ", ".join(parts)
 

@@ -50,7 +50,7 @@ class _Cause:
     advice: str = ""
 
 
-_LOGIN_ADVICE: Final = "Run: maxpool login NAME"
+_LOGIN_ADVICE: Final = "Check each account in the configuration: maxpool status tells why."
 _CAUSES: Final[Mapping[Reason, _Cause]] = MappingProxyType(
     {
         Reason.QUOTA: _Cause(_QUOTA, "the quota of every account is used up"),
@@ -74,14 +74,16 @@ _CAUSES: Final[Mapping[Reason, _Cause]] = MappingProxyType(
         Reason.BREAKER: _Cause(_BUSY, "every account has just failed several times"),
         Reason.NETWORK: _Cause(_BUSY, "the upstream cannot be reached", "Check the network."),
         Reason.DRAINING: _Cause(_BUSY, "every account is draining"),
-        Reason.PAUSED: _Cause(_BUSY, "the pool is paused", "Run: maxpool resume"),
+        Reason.PAUSED: _Cause(_BUSY, "the pool is paused or the server is stopping"),
         Reason.EXCLUDED: _Cause(_BUSY, "every account has been tried"),
         Reason.LOCKED_OUT: _Cause(_LOGIN, "no account has a valid login", _LOGIN_ADVICE),
         Reason.CLOSED: _Cause(_LOGIN, "the upstream has disabled every account"),
         Reason.FORBIDDEN: _Cause(_LOGIN, "the upstream forbids every account"),
         Reason.BILLING: _Cause(_LOGIN, "every account has a billing problem", "Check the balance."),
-        Reason.DISABLED: _Cause(_LOGIN, "every account is disabled", "Run: maxpool accounts"),
-        Reason.NO_ACCOUNTS: _Cause(_LOGIN, "there are no accounts", _LOGIN_ADVICE),
+        Reason.DISABLED: _Cause(_LOGIN, "every account is disabled", "Enable one in the config."),
+        Reason.NO_ACCOUNTS: _Cause(
+            _LOGIN, "no account is configured", "Add one: maxpool config show names the file."
+        ),
         Reason.MODEL: _Cause(_UNKNOWN, "no account offers this model"),
         Reason.MODEL_MISSING: _Cause(_UNKNOWN, "no account offers this model"),
         Reason.NEEDS: _Cause(_UNKNOWN, "no account can take what this request contains"),

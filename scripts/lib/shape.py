@@ -42,7 +42,9 @@ def main() -> int:
         (LONG_FUNCTIONS, seen_long_functions),
         (UNTESTED, seen_untested),
     ):
-        problems += [f"{entry}: no longer an exception, take it off the list" for entry in listed - seen]
+        problems += [
+            f"{entry}: no longer an exception, take it off the list" for entry in listed - seen
+        ]
     for problem in problems:
         print(problem)
     return 1 if problems else 0

@@ -130,7 +130,14 @@ def test_a_locked_file_is_told_and_saving_works_again_afterwards(path):
     store.close()
 
 
-@pytest.mark.parametrize("value", [float("nan"), object()])
+def test_a_number_that_is_none_is_saved_as_unknown(path):
+    store = SqliteStateStore(path)
+    store.save({"version": 1, "x": float("nan")})
+    assert store.load() == {"version": 1, "x": None}
+    store.close()
+
+
+@pytest.mark.parametrize("value", [object(), {1, object()}])
 def test_what_is_no_json_is_never_saved(path, value):
     store = SqliteStateStore(path)
     store.save(SNAPSHOT)

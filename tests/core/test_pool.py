@@ -251,7 +251,9 @@ def test_a_late_answer_of_an_older_request_closes_no_breaker():  # S15
 
 def test_a_reset_in_the_past_clears_utilization_without_a_request():  # S16
     p = pool("a")
-    p.observe("a", unified(status="rejected", claim="five_hour", five=1.0, five_reset=NOW + 60), NOW)
+    p.observe(
+        "a", unified(status="rejected", claim="five_hour", five=1.0, five_reset=NOW + 60), NOW
+    )
     assert state_of(p, "a") == "benched"
     (window,) = p.view(NOW + 61).accounts[0].windows
     assert (window.utilization, state_of(p, "a", NOW + 61)) == (0.0, "ready")
@@ -278,7 +280,9 @@ def test_of_two_readings_in_one_answer_the_worse_one_counts():  # S17
 
 def test_when_all_is_closed_the_refusal_names_the_soonest_real_recovery():  # S20
     p = pool("week", "hours", account("off", enabled=False), "dead", queue_max_wait_s=60)
-    p.release(lease(p, exclude=frozenset({"hours", "dead"})), QuotaExceeded("7d", NOW + 5 * DAY), NOW)
+    p.release(
+        lease(p, exclude=frozenset({"hours", "dead"})), QuotaExceeded("7d", NOW + 5 * DAY), NOW
+    )
     p.release(lease(p, exclude=frozenset({"week", "dead"})), QuotaExceeded("5h", NOW + HOUR), NOW)
     p.release(lease(p, exclude=frozenset({"week", "hours"})), AuthFinal("revoked"), NOW)
     found = p.acquire(ask(), NOW)

@@ -40,6 +40,7 @@ from maxpool import (
     RequestRejected,
     SpendLimited,
     Success,
+    Ticket,
     TokenUsage,
     TransientFailure,
     UsageReport,
@@ -106,7 +107,9 @@ def outcomes() -> st.SearchStrategy[Any]:
     usage = st.sampled_from([TokenUsage(), TokenUsage(100, 500, 40_000, 1_000, 0)])
     return st.one_of(
         st.builds(Success, usage),
-        st.builds(lambda w, u: ("until", QuotaExceeded, w, u), st.sampled_from(["5h", "7d"]), ahead),
+        st.builds(
+            lambda w, u: ("until", QuotaExceeded, w, u), st.sampled_from(["5h", "7d"]), ahead
+        ),
         st.builds(lambda u: ("until", FamilyQuotaExceeded, "opus", u), ahead),
         st.builds(lambda u: ("until", RateLimited, u), ahead),
         st.builds(lambda u: ("until", SpendLimited, u), ahead),
@@ -150,7 +153,9 @@ class PoolMachine(RuleBasedStateMachine):
 
     # -- what a brute force over all accounts would do ----------------------------------------
 
-    def ranks(self, request, exclude, *, emergency=False):
+    def ranks(
+        self, request: LeaseRequest, exclude: frozenset[str], *, emergency: bool = False
+    ) -> list[tuple[tuple[Any, ...], float, str]]:
         """Rank of every eligible account: (what comes before cost, cost, id)."""
         pool, now = self.pool, self.now
         ctx = Context(pool.settings, pool.plan_in_flight, emergency=emergency)
@@ -164,6 +169,7 @@ class PoolMachine(RuleBasedStateMachine):
             pool.prices,
             binding.warm if binding is not None else {},
             parent.home if parent is not None else None,
+            binding.home if binding is not None else None,
         )
         found = []
         for account_id, state in pool.states.items():
@@ -177,7 +183,9 @@ class PoolMachine(RuleBasedStateMachine):
             found.append((before, weigher.cost(state, unknown).total, account_id))
         return found
 
-    def ask(self, request, exclude, ticket=None):
+    def ask(
+        self, request: LeaseRequest, exclude: frozenset[str], ticket: Ticket | None = None
+    ) -> None:
         self.pool.index.advance(self.now)
         ranks = self.ranks(request, exclude) or self.ranks(request, exclude, emergency=True)
         found = self.pool.acquire(request, self.now, exclude=exclude, ticket=ticket)
@@ -269,16 +277,31 @@ class PoolMachine(RuleBasedStateMachine):
     )
     def learn(self, name, window, used, ahead, works):
         reset_at = None if ahead is None else self.now + ahead
-        report = UsageReport((Reading(window, used, reset_at),)) if works else ProbeFailure("429", 5)
+        report = (
+            UsageReport((Reading(window, used, reset_at),)) if works else ProbeFailure("429", 5)
+        )
         self.pool.learn(name, report, self.now)
 
-    @rule(name=st.sampled_from(IDS), kind=st.sampled_from(["expires", "refreshed", "dead", "logged_in"]))
+    @rule(
+        name=st.sampled_from(IDS),
+        kind=st.sampled_from(["expires", "refreshed", "dead", "logged_in"]),
+    )
     def credential(self, name, kind):
         self.pool.credential(name, CredentialChange(kind, self.now + HOUR, "told"), self.now)
 
     @rule(
         action=st.sampled_from(
-            ["prefer", "automatic", "enable", "disable", "drain", "reset", "pause", "resume", "resume"]
+            [
+                "prefer",
+                "automatic",
+                "enable",
+                "disable",
+                "drain",
+                "reset",
+                "pause",
+                "resume",
+                "resume",
+            ]
             + ["move_session", "enable", "reset"]
         ),
         name=st.sampled_from([*IDS, "nobody"]),
@@ -337,7 +360,9 @@ class PoolMachine(RuleBasedStateMachine):
             return
         pool = self.pool
         assert len(pool.queue) <= SETTINGS.queue_limit
-        assert sorted(i for c in pool.queue.by_class.values() for i in c) == sorted(pool.queue.waiters)
+        assert sorted(i for c in pool.queue.by_class.values() for i in c) == sorted(
+            pool.queue.waiters
+        )
         assert len(pool.bindings.by_key) <= SETTINGS.max_bindings
         assert all(len(b.warm) <= 4 for b in pool.bindings.by_key.values())
         assert len(pool.throttle.sightings) <= SETTINGS.max_sightings
@@ -377,7 +402,9 @@ class PoolMachine(RuleBasedStateMachine):
             if dead or state.draining or not state.enabled:
                 continue
             others = frozenset(self.pool.states) - {account_id}
-            found = self.pool.acquire(LeaseRequest(MODELS[0], max_wait_s=1), self.now, exclude=others)
+            found = self.pool.acquire(
+                LeaseRequest(MODELS[0], max_wait_s=1), self.now, exclude=others
+            )
             assert isinstance(found, Lease), (account_id, found)
             self.pool.release(found, Success(), self.now)
 
