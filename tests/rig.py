@@ -36,9 +36,9 @@ JSON = {"content-type": "application/json", "anthropic-version": "2023-06-01"}
 CLAUDE_CODE = {"user-agent": "claude-cli/2.1.329 (external, cli)", "x-app": "cli"}
 
 
-def key(name: str) -> SimAccount:
+def key(name: str, **given: Any) -> SimAccount:
     """An API key of the simulated upstream."""
-    return SimAccount(name, f"sk-ant-api03-secret-of-{name}-0123456789", "api")
+    return SimAccount(name, f"sk-ant-api03-secret-of-{name}-0123456789", "api", **given)
 
 
 def plan(name: str, **given: Any) -> SimAccount:

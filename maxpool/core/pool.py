@@ -266,9 +266,8 @@ class Pool:
         """When something changes by itself, so that waiters should ask again."""
         waiting = [w for w in self.queue.waiters.values() if not self.queue.gone(w, now)]
         times = [t for w in waiting for t in (w.until, w.deadline) if t is not None]
-        for at in (self.index.next_alarm(), self.throttle.next_change(now)):
-            if at is not None:
-                times.append(at)
+        own = (self.index.next_alarm(), self.throttle.next_change(now))
+        times += [t for t in own if t is not None]
         later = [t for t in times if t > now]
         return min(later, default=now if times else None)
 

@@ -119,7 +119,7 @@ def _buckets(a: dict[str, Any]) -> str:
         for b in a["buckets"]
         if b["remaining"] is not None and b["limit"] is not None
     ]
-    return f'<p class="small">left this minute: {", ".join(told[:3])}</p>' if told else ""
+    return f'<p class="small">rate limits left: {", ".join(told[:3])}</p>' if told else ""
 
 
 def _why(a: dict[str, Any], now: float) -> str:

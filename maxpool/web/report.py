@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SUMMARY_WINDOWS = ("5h", "7d")
+TOLD_SHARE = 0.5
+"""How much of the plans' capacity must be known before a number for all of it says anything."""
 READY_STATES = frozenset({"ready", "busy"})
 
 
@@ -242,10 +244,11 @@ def _known(accounts: list[AccountView], name: str) -> list[tuple[float, WindowVi
 
 
 def _headroom(accounts: list[AccountView], name: str) -> float | None:
-    """Free share of all plan accounts' capacity; None while none has told."""
+    """Free share of the plan accounts' capacity; None while less than half of it has told."""
     known = _known(accounts, name)
     total = sum(weight for weight, _ in known)
-    if total <= 0:
+    plans = sum(a.account.plan_weight for a in accounts if not a.account.paid)
+    if total <= 0 or total < plans * TOLD_SHARE:
         return None
     free = sum(w * max(0.0, 1.0 - (v.utilization or 0.0)) for w, v in known if not v.benched_until)
     return round(free / total, 4)

@@ -205,9 +205,11 @@ class PoolMachine(RuleBasedStateMachine):
         else:
             assert found.retry_at is None or found.retry_at > self.now
         if cause == "queued":
-            mine = self.pool.queue.last_id + 1 if ticket is None else ticket.id
-            same = self.pool.queue.by_class[class_of(request, exclude)]
-            assert any(i < mine for i in same), "only an earlier one of the same class holds back"
+            waiting = self.pool.queue.last_id + 1 if ticket is None else ticket.id
+            before = self.pool.queue.by_class[class_of(request, exclude)]
+            assert any(i < waiting for i in before), (
+                "only an earlier one of the same class holds back"
+            )
 
     # -- the contract ---------------------------------------------------------------------------
 
@@ -291,18 +293,8 @@ class PoolMachine(RuleBasedStateMachine):
 
     @rule(
         action=st.sampled_from(
-            [
-                "prefer",
-                "automatic",
-                "enable",
-                "disable",
-                "drain",
-                "reset",
-                "pause",
-                "resume",
-                "resume",
-            ]
-            + ["move_session", "enable", "reset"]
+            ["prefer", "automatic", "disable", "drain", "pause", "move_session"]
+            + 2 * ["enable", "reset", "resume"]
         ),
         name=st.sampled_from([*IDS, "nobody"]),
         session=st.sampled_from(["s1", "s2"]),
@@ -433,10 +425,10 @@ def memory(pool: Pool, now: float) -> dict[str, Any]:
                 HealthState.OPEN if trial else s.health.state,
                 s.health.failures,
                 s.health.trips,
-                s.health.open_until,
+                max(s.health.open_until, now),
             ),
-            "cooldowns": s.cooldowns,
-            "benches": dict(s.model_benches),
+            "cooldowns": {r: t for r, t in s.cooldowns.items() if t > now},
+            "benches": {m: b for m, b in s.model_benches.items() if b[1] > now},
             "switches": (s.enabled, s.draining, s.shrunk_to),
             "credential": s.credential,
             "counts": s.tally.total,
