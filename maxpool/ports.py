@@ -136,6 +136,10 @@ class StateStore(Protocol):
         """The last snapshot, or None; a broken one is set aside first (see `set_aside`)."""
         ...
 
+    def put_aside(self, word: str) -> str:
+        """Move the file to a name that says why (`word`) and begin a new one; returns that name."""
+        ...
+
     def save(self, snapshot: Mapping[str, Any]) -> None:
         """Write atomically; raises `errors.StateError` when that failed and nothing changed."""
         ...

@@ -11,7 +11,7 @@ import json
 import socket
 import struct
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from maxpool.adapters.server import Server
@@ -113,6 +113,7 @@ class Rig:
     server: Server
     upstream: Server
     client: HttpUpstream
+    wires: list[Wire] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -143,9 +144,7 @@ class Rig:
             await reply.stream.aclose()
         return Got(reply.status, reply.headers, b"".join(parts), cut)
 
-    async def open(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes
-    ) -> Reply:
+    async def open(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send a request and return as soon as headers are there."""
         raw = [(n.encode(), v.encode()) for n, v in headers.items()]
         limits = {"connect_timeout_s": 5.0, "header_timeout_s": 20.0, "idle_timeout_s": 20.0}
@@ -171,7 +170,8 @@ class Rig:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.server.port))
-        return Wire(sock)
+        self.wires.append(Wire(sock))
+        return self.wires[-1]
 
     def asked(self) -> list[str | None]:
         """The accounts that were asked for an answer, in order."""
@@ -287,10 +287,13 @@ async def rig(
     proxy.forwarder.limit(proxy.pulse.limits)
     server = Server(proxy.app, graceful_s=0.2)
     client = HttpUpstream()
+    running = Rig(world, proxy, server, upstream, client)
     try:
         await server.start()
-        yield Rig(world, proxy, server, upstream, client)
+        yield running
     finally:
+        for wire in running.wires:
+            wire.close()
         proxy.waiting.close()
         await client.aclose()
         await server.stop(0.2)

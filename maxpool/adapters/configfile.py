@@ -30,6 +30,5 @@ async def changes(path: Path) -> AsyncIterator[None]:
         debounce=DEBOUNCE_MS,
         step=50,
         recursive=False,
-        raise_interrupt=False,
     ):
         yield

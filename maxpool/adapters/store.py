@@ -159,7 +159,12 @@ class SqliteStateStore:
                 self._db.close()
             self._db = None
 
-    def _put_aside(self, word: str) -> None:
+    def put_aside(self, word: str) -> str:
+        """Set the file aside under a name with `word` in it; saving begins a new one."""
+        with self._lock:
+            return self._put_aside(word)
+
+    def _put_aside(self, word: str) -> str:
         self._close()
         for number in range(1, MAX_SET_ASIDE):
             aside = self._path.with_name(f"{self._path.name}.{word}-{number}")
@@ -180,6 +185,7 @@ class SqliteStateStore:
                 f"cannot set {self._path} aside: {exc.strerror}", "Check who owns the state folder"
             ) from exc
         self._set_aside = str(aside)
+        return self._set_aside
 
 
 class _Unreadable(Exception):  # noqa: N818 - caught in this file, becomes a name on disk

@@ -27,9 +27,9 @@ from maxpool.errors import MaxpoolError, StateError
 from maxpool.ports import Destination
 from maxpool.service.forward import Forwarder
 from maxpool.service.keeper import Keeper
-from maxpool.service.limits import limits_of
+from maxpool.service.limits import Limits, limits_of
 from maxpool.service.models import ModelList
-from maxpool.service.origins import EVERYONE, Origins, origin_of
+from maxpool.service.origins import EVERYONE, Origins, origin_of, origins_in
 from maxpool.service.pulse import Pulse
 from maxpool.service.reload import Reloader
 from maxpool.service.stats import Stats
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from maxpool.config.model import Config
-    from maxpool.core.settings import PoolSettings
     from maxpool.ports import Clock, SecretSource, StateStore
 
 log = logging.getLogger("maxpool")
@@ -195,21 +194,13 @@ def build(
     `load` reads the config file again, when it changed.
     """
     clock = clock or SystemClock()
-    chance = SystemChance()
-    secrets = secrets or ReferenceSecrets()
-    settings = derive.pool_settings(config)
+    folder = config_path.parent if config_path is not None else None
+    secrets = secrets or ReferenceSecrets(folder=folder)
     notices: list[str] = []
-    destinations = destinations_of(config)
-    origins = Origins()
-    pool = _pool(config, settings, store, clock.now(), (notices, origins, destinations))
-    limits = limits_of(config)
-    tasks, stats = Tasks(), Stats()
+    destinations, origins = destinations_of(config), Origins()
+    pool = _pool(config, store, clock.now(), (notices, origins, destinations))
+    limits, tasks = limits_of(config), Tasks()
     ca_file = config.upstream.ca_file
-    upstream = HttpUpstream(
-        keepalive_expiry_s=config.upstream.keepalive_expiry_s,
-        ca_file=str(ca_file) if ca_file is not None else None,
-    )
-    tokens = Tokens(secrets, references_of(config))
     built = Maxpool(
         config=config,
         config_path=config_path,
@@ -218,38 +209,46 @@ def build(
         store=store,
         tasks=tasks,
         timers=Timers(tasks),
-        upstream=upstream,
+        upstream=HttpUpstream(
+            keepalive_expiry_s=config.upstream.keepalive_expiry_s,
+            ca_file=str(ca_file) if ca_file is not None else None,
+        ),
         waiting=WaitingRoom(pool, clock, limits, tasks),
         pulse=Pulse(clock, limits, tasks),
         keeper=Keeper(pool, store, clock, origins) if store is not None else None,
-        stats=stats,
-        tokens=tokens,
+        stats=Stats(),
+        tokens=Tokens(secrets, references_of(config)),
         origins=origins,
         destinations=destinations,
         secrets=secrets,
         notices=notices,
     )
-    forwarder = built.forwarder = Forwarder(
-        pool,
-        upstream,
-        tokens,
-        built.waiting,
-        clock,
-        chance,
-        destinations,
-        limits,
-        stats,
-        local_utc_offset_s,
-    )
     again = load or (lambda: Loaded(config=config, path=config_path))
     built.reloader = Reloader(config, clock, again, built.apply, clock.now())
     built.bind_origins()
-    listing = ModelList(pool, upstream, tokens, clock, destinations)
-    surfaces = _surfaces(built, forwarder, listing)
-    built.app = application(
-        surfaces, rules_of(config, secrets.resolve), chance.token, built.lifespan
-    )
+    _wire(built, limits)
     return built
+
+
+def _wire(built: Maxpool, limits: Limits) -> None:
+    """Connect the parts to the forwarder and to the web application."""
+    chance = SystemChance()
+    built.forwarder = Forwarder(
+        built.pool,
+        built.upstream,
+        built.tokens,
+        built.waiting,
+        built.clock,
+        chance,
+        built.destinations,
+        limits,
+        built.stats,
+        local_utc_offset_s,
+    )
+    listing = ModelList(built.pool, built.upstream, built.tokens, built.clock, built.destinations)
+    surfaces = _surfaces(built, built.forwarder, listing)
+    rules = rules_of(built.config, built.secrets.resolve)
+    built.app = application(surfaces, rules, chance.token, built.lifespan)
 
 
 def _surfaces(built: Maxpool, forwarder: Forwarder, listing: ModelList) -> Surfaces:
@@ -280,13 +279,13 @@ def ids_of(config: Config, names: frozenset[str]) -> frozenset[str]:
 
 def _pool(
     config: Config,
-    settings: PoolSettings,
     store: StateStore | None,
     now: float,
     kept: tuple[list[str], Origins, dict[str, Destination]],
 ) -> Pool:
     """The pool with what the last run remembers; a memory that cannot be used is said, not fatal."""
     notices, origins, destinations = kept
+    settings = derive.pool_settings(config)
     accounts = derive.accounts(config)
     data = None
     if store is not None:
@@ -295,16 +294,19 @@ def _pool(
             notices.append(f"The saved state was broken and set aside as {store.set_aside}.")
     if data is None:
         return Pool(accounts, settings, now)
-    origins.bound.update(data.get("origins", {}))
-    for account_id, destination in destinations.items():
-        if origins.bound.get(account_id, "") != origin_of(destination.base_url):
-            data["accounts"].pop(account_id, None)  # it tells of another upstream
+    bound = origins_in(data)
+    origins.bound.update(bound)
+    known = {a for a, d in destinations.items() if bound.get(a) == origin_of(d.base_url)}
     try:
-        pool = Pool.restore(data, accounts, settings, now)
+        # What is known of an account that has moved tells of another upstream.
+        pool = Pool.restore(data, [a for a in accounts if a.id in known], settings, now)
     except StateError as error:
-        log.exception("%s", error.message)
-        notices.append(f"{error.message}. {error.hint}")
+        aside = store.put_aside("unreadable") if store is not None else ""
+        log.error("%s: set aside as %s", error.message, aside)
+        notices.append(f"{error.message}. It was set aside as {aside}. {error.hint}")
         return Pool(accounts, settings, now)
+    for account in accounts:
+        pool.add(account, now)
     for account in accounts:
         # These secrets live in the config: starting again is how their owner renews them.
         if pool.states[account.id].health.state.value == "locked_out":

@@ -17,5 +17,5 @@ def family_of(model: str) -> str:
     name = model.lower().rsplit("/", 1)[-1]
     for part in name.split("-"):
         if part not in ("claude", "anthropic") and part.isalpha():
-            return part
+            return part[:64]
     return name[:64]

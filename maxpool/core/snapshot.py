@@ -58,14 +58,14 @@ def load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
     if version != VERSION:
         raise StateError(
             f"the saved state has version {version!r}, this maxpool reads {VERSION}",
-            "Start the maxpool that wrote it, or go on without its memory: it was set aside.",
+            "Start the maxpool that wrote it, or go on without its memory.",
         )
     try:
         _load(pool, data, now)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise StateError(
             f"the saved state cannot be read ({type(error).__name__}: {error})",
-            "It was set aside; the pool starts with what the accounts' next answers tell.",
+            "The pool starts with what the accounts' next answers tell.",
         ) from error
 
 

@@ -12,7 +12,7 @@ import re
 
 SECRETS = re.compile(
     r"(sk-[A-Za-z]{2,5}-)[A-Za-z0-9_\-]{4,}"
-    r"|((?:authorization|x-api-key|x-maxpool-key|cookie)['\"]?\s*[:=,]\s*[b'\"]*(?:bearer\s+)?)"
+    r"|((?:authorization|x-api-key|x-maxpool-key|cookie)['\"]?\s*[:=,]\s*(?:b?['\"])?(?:bearer\s+)?)"
     r"[^\s'\",;)]+"
     r"|(bearer\s+)[A-Za-z0-9._~+/=\-]{8,}",
     re.IGNORECASE,

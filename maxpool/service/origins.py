@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -58,6 +58,14 @@ def origin_of(url: str) -> str:
     """Scheme, host and port of a URL, in lower case."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def origins_in(saved: Mapping[str, Any]) -> dict[str, str]:
+    """The bound origins in a saved state; what is no text is dropped."""
+    found = saved.get("origins")
+    if not isinstance(found, dict):
+        return {}
+    return {k: v for k, v in found.items() if isinstance(k, str) and isinstance(v, str)}
 
 
 def _local(origin: str) -> bool:

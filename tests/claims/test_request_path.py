@@ -101,7 +101,7 @@ async def test_a_stream_that_fails_before_content_is_unseen(fault):
         (faults.plain_forbidden(), "cooling", "forbidden"),
         (faults.organization_disabled(), "closed", "closed"),
         (faults.payment_required(), "cooling", "billing"),
-        (faults.spend_limit(), "cooling", "spend_limit"),
+        (faults.spend_limit(), "benched", "spend_limit"),
         (CutFault(), "cooling", "network"),
         (faults.status(500), "ready", None),
         (faults.overloaded(), "ready", None),
@@ -295,7 +295,9 @@ ODD_STREAM = (
 async def test_a_stream_reaches_the_client_byte_for_byte_however_it_is_split(size):
     async def script(one, reader, writer):
         await one.request(reader)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         for at in range(0, len(ODD_STREAM), size):
             part = ODD_STREAM[at : at + size]
             writer.write(b"%x\r\n%s\r\n" % (len(part), part))
@@ -347,7 +349,10 @@ async def test_counting_tokens_is_no_usage_and_no_account_makes_an_estimate():
 
 
 async def test_the_body_is_forwarded_as_it_came():
-    odd = b' { "stream" : false,"max_tokens":  9 , "model": "%s", "x": 1.0e0,\n "messages":[{"role":"user","content":"a\\/b"}] }  ' % MODEL.encode()
+    odd = (
+        b' { "stream" : false,"max_tokens":  9 , "model": "%s", "x": 1.0e0,\n "messages":[{"role":"user","content":"a\\/b"}] }  '
+        % MODEL.encode()
+    )
     async with rig(key("a")) as it:
         assert (await it.post(odd)).whole
         assert it.sim.requests[-1].body == odd

@@ -1,0 +1,122 @@
+"""Building a proxy, and applying another config to a running one."""
+
+from __future__ import annotations
+
+import pytest
+
+from maxpool import Lease, QuotaExceeded
+from maxpool.adapters.store import SqliteStateStore
+from maxpool.app.build import build, destinations_of, ids_of
+from maxpool.config.load import parse
+from maxpool.errors import BindError, MaxpoolError
+from maxpool.sim.clock import HandClock
+from tests.make import ask
+
+TWO = """
+[[accounts]]
+name = "a"
+secret = "env:A"
+base_url = "{a}"
+[[accounts]]
+name = "b"
+secret = "env:B"
+base_url = "https://b.example/v1"
+"""
+
+
+def config(tmp_path, text=None, a="https://a.example"):
+    return parse((text or TWO).replace("{a}", a), tmp_path / "config.toml")
+
+
+def names(built):
+    return [s.account.name for s in built.pool.states.values()]
+
+
+async def test_every_account_has_a_destination_without_a_doubled_version(tmp_path):
+    assert [d.base_url for d in destinations_of(config(tmp_path)).values()] == [
+        "https://a.example",
+        "https://b.example",
+    ]
+
+
+async def test_accounts_come_and_go_while_leases_run(tmp_path):
+    built = build(config(tmp_path))
+    lease = built.pool.acquire(ask(), built.clock.now())
+    assert isinstance(lease, Lease)
+    other = TWO.replace('name = "a"', 'name = "c"')
+    built.apply(config(tmp_path, other))
+    assert sorted(names(built)) == ["b", "c"]
+    built.pool.release(lease, QuotaExceeded("7d"), built.clock.now())
+    assert {s.in_flight for s in built.pool.states.values()} == {0}
+    await built.upstream.aclose()
+
+
+async def test_a_config_that_opens_the_server_to_anybody_is_not_applied(tmp_path):
+    built = build(config(tmp_path))
+    wrong = config(tmp_path).model_copy(
+        update={"server": built.config.server.model_copy(update={"host": "0.0.0.0"})}
+    )
+    with pytest.raises(BindError):
+        built.apply(wrong)
+    assert sorted(names(built)) == ["a", "b"]
+    await built.upstream.aclose()
+
+
+async def test_an_account_that_moves_elsewhere_is_locked_until_confirmed(tmp_path):
+    built = build(config(tmp_path))
+    built.apply(config(tmp_path, a="https://evil.example"))
+    (moved,) = [s for s in built.pool.states.values() if s.account.name == "a"]
+    assert "base_url changed" in moved.health.reason
+    assert moved.health.state.value == "locked_out"
+    built.bind_origins(["a"])
+    assert moved.health.state.value == "ready"
+    await built.upstream.aclose()
+
+
+async def test_a_lock_by_a_move_outlives_a_restart(tmp_path):
+    store = SqliteStateStore(tmp_path / "state.db")
+    first = build(config(tmp_path), store=store)
+    await first.keeper.save()
+    for _ in range(2):
+        again = build(config(tmp_path, a="https://evil.example"), store=store)
+        (moved,) = [s for s in again.pool.states.values() if s.account.name == "a"]
+        assert moved.health.state.value == "locked_out"
+        await again.keeper.save()
+        await again.upstream.aclose()
+    store.close()
+    await first.upstream.aclose()
+
+
+async def test_a_restart_remembers_benches_unless_the_upstream_is_another(tmp_path):
+    store, clock = SqliteStateStore(tmp_path / "state.db"), HandClock()
+    local = "http://127.0.0.1:1000"
+    first = build(config(tmp_path, a=local), store=store, clock=clock)
+    lease = first.pool.acquire(ask(), clock.now())
+    first.pool.release(lease, QuotaExceeded("7d", clock.now() + 9e4), clock.now())
+    await first.keeper.save()
+    same = build(config(tmp_path, a=local), store=store, clock=clock)
+    assert [a.state for a in same.pool.view(clock.now()).accounts].count("benched") == 1
+    moved = build(config(tmp_path, a="http://127.0.0.1:2000"), store=store, clock=clock)
+    assert lease.account_id != next(iter(moved.pool.states)) or all(
+        a.state == "ready" for a in moved.pool.view(clock.now()).accounts
+    )
+    store.close()
+    for built in (first, same, moved):
+        await built.upstream.aclose()
+
+
+async def test_a_broken_memory_is_said_and_the_pool_starts(tmp_path):
+    store = SqliteStateStore(tmp_path / "state.db")
+    store.save({"version": 1, "accounts": "nonsense", "bindings": []})
+    built = build(config(tmp_path), store=store)
+    assert len(built.pool.states) == 2
+    assert any("set aside" in notice for notice in built.notices)
+    assert (tmp_path / "state.db.unreadable-1").exists()
+    store.close()
+    await built.upstream.aclose()
+
+
+async def test_confirming_nobody_is_an_error_that_names_everybody(tmp_path):
+    with pytest.raises(MaxpoolError, match="nobody") as caught:
+        ids_of(config(tmp_path), frozenset({"nobody"}))
+    assert "a, b" in caught.value.hint

@@ -1,0 +1,168 @@
+"""Whether an account can carry a request, and the one true reason when it cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from maxpool.core.account import Account
+from maxpool.core.eligibility import (
+    BY_EVENT,
+    ELIGIBLE,
+    Context,
+    Reason,
+    Unavailable,
+    account_state,
+    check,
+    mismatch,
+)
+from maxpool.core.health import HealthState
+from maxpool.core.lease import Reading
+from maxpool.core.settings import PoolSettings
+from maxpool.core.state import AccountState
+from tests.make import DAY, HOUR, NOW, account, ask, key
+
+SETTINGS = PoolSettings(slots_per_account=2, slots_total=5)
+CTX = Context(SETTINGS)
+
+
+def state(*readings: Reading, of: Account | None = None, **given: Any) -> AccountState:
+    own = of or account("a", **given)
+    found = AccountState(account=own, enabled=own.enabled)
+    found.quota.merge(readings, NOW, "headers", SETTINGS)
+    return found
+
+
+def why(s: AccountState, now: float = NOW, ctx: Context = CTX, **request: Any) -> Any:
+    found = check(s, ask(**request), now, ctx)
+    return None if found is ELIGIBLE else found
+
+
+@pytest.mark.parametrize(
+    ("own", "request_", "reason"),
+    [
+        ({}, {}, None),
+        ({"models": {"gpt-*": "*"}}, {}, Reason.MODEL),
+        ({"models": {"claude-*": "*"}}, {}, None),
+        ({"provider": "openai"}, {"signed_thinking": True}, Reason.NEEDS),  # S11
+        ({}, {"signed_thinking": True}, None),  # S11
+        ({"lacks": frozenset({"images"})}, {"needs": frozenset({"images", "tools"})}, Reason.NEEDS),
+        ({"lacks": frozenset({"images"})}, {"needs": frozenset({"tools"})}, None),
+        ({"profiles": frozenset({"work"})}, {}, Reason.PROFILE),
+        ({"profiles": frozenset({"work"})}, {"profile": "work"}, None),
+        ({"serves": frozenset({"claude-code"})}, {"program": "curl"}, Reason.PROGRAM),
+        ({"serves": frozenset({"claude-code"})}, {"program": "claude-code"}, None),
+        ({"format": "openai"}, {}, Reason.FORMAT),
+        ({}, {"owner": "b"}, Reason.OWNER),  # R19
+        ({}, {"owner": "a"}, None),
+    ],
+)
+def test_what_an_account_can_never_carry_is_a_mismatch(own, request_, reason):
+    assert mismatch(account("a", **own), ask(**request_)) is reason
+    assert why(state(**own), **request_) == (None if reason is None else Unavailable(reason))
+
+
+def test_the_owners_switches_end_only_by_a_person():
+    off, draining = state(enabled=False), state()
+    draining.draining = True
+    draining.cool(Reason.NETWORK, NOW + 5)
+    assert why(off) == Unavailable(Reason.DISABLED)
+    assert why(draining) == Unavailable(Reason.DRAINING)
+    assert not why(off).temporary
+
+
+@pytest.mark.parametrize(
+    ("health", "found"),
+    [
+        (HealthState.READY, None),
+        (HealthState.LOCKED_OUT, Unavailable(Reason.LOCKED_OUT)),
+        (HealthState.CLOSED, Unavailable(Reason.CLOSED)),
+        (HealthState.TRIAL, Unavailable(Reason.TRIAL)),
+        (HealthState.OPEN, Unavailable(Reason.BREAKER, NOW + 30)),
+    ],
+)
+def test_health_decides_whether_an_account_works_at_all(health, found):
+    s = state()
+    s.health.state, s.health.open_until = health, NOW + 30
+    assert why(s) == found
+
+
+def test_an_open_breaker_admits_a_probe_once_its_pause_is_over():
+    s = state()
+    s.health.state, s.health.open_until = HealthState.OPEN, NOW
+    assert why(s) is None
+
+
+def test_of_several_reasons_the_one_that_ends_last_is_the_true_one():  # S20
+    s = state(Reading("5h", 1.0, NOW + HOUR), Reading("7d", 1.0, NOW + 2 * DAY))
+    s.cool(Reason.NETWORK, NOW + 5)
+    s.in_flight = 2
+    assert why(s) == Unavailable(Reason.QUOTA, NOW + 2 * DAY)
+    s.health.state = HealthState.LOCKED_OUT
+    assert why(s) == Unavailable(Reason.LOCKED_OUT)
+
+
+def test_a_cooldown_ends_at_its_time_without_any_event():
+    s = state()
+    s.cool(Reason.FORBIDDEN, NOW + 5)
+    assert why(s) == Unavailable(Reason.FORBIDDEN, NOW + 5)
+    assert why(s, NOW + 5) is None
+
+
+def test_a_closed_family_blocks_its_models_only_even_where_nothing_else_is_known():  # S2
+    s = state()
+    s.quota.close("7d:opus", NOW + DAY, SETTINGS)
+    assert why(s, model="claude-opus-5-5") == Unavailable(Reason.FAMILY_QUOTA, NOW + DAY)
+    assert why(s, model="claude-sonnet-4-5") is None
+    assert account_state(s, NOW, CTX) is None
+
+
+def test_a_benched_model_blocks_itself_only():
+    s = state()
+    s.bench_model("m", Reason.MODEL_MISSING, NOW + 9, 8)
+    assert why(s, model="m") == Unavailable(Reason.MODEL_MISSING, NOW + 9)
+    assert (why(s, model="other"), why(s, NOW + 9, model="m")) == (None, None)
+
+
+@pytest.mark.parametrize("own", [{"caps": {"5h": 0.5}}, {"reserve": {"5h": 0.5}}])
+def test_a_cap_or_reserve_closes_until_the_window_ends(own):
+    reason = Reason.CAP if "caps" in own else Reason.RESERVE
+    s = state(Reading("5h", 0.5, NOW + HOUR), **own)
+    assert why(s) == Unavailable(reason, NOW + HOUR)
+    assert why(s, NOW + HOUR) is None
+    assert why(state(Reading("5h", 0.49, NOW + HOUR), **own)) is None
+    assert why(state(**own)) is None  # unknown is not full
+
+
+def test_a_cap_on_a_window_without_a_reset_is_tried_again_after_a_minute():
+    s = state(Reading("5h", 0.6), caps={"5h": 0.5})
+    assert why(s) == Unavailable(Reason.CAP, NOW + 60)
+    assert why(s, NOW + 60) is None
+
+
+def test_an_emergency_opens_a_reserve_but_never_a_cap():
+    emergency = Context(SETTINGS, emergency=True)
+    reading = Reading("7d", 0.9, NOW + DAY)
+    assert why(state(reading, reserve={"7d": 0.2}, emergency=True), ctx=emergency) is None
+    assert why(state(reading, reserve={"7d": 0.2}), ctx=emergency) is not None
+    assert why(state(reading, caps={"7d": 0.8}, emergency=True), ctx=emergency) is not None
+
+
+def test_full_slots_end_by_an_event():
+    s = state()
+    s.in_flight = 2
+    assert why(s) == Unavailable(Reason.SLOTS_FULL)
+    assert why(s).temporary
+
+
+def test_the_pools_own_slots_count_plan_accounts_only():
+    full = Context(SETTINGS, plan_in_flight=5)
+    assert why(state(), ctx=full) == Unavailable(Reason.SLOTS_FULL)
+    assert why(state(of=key()), ctx=full) is None
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_waiting_helps_where_a_time_or_an_event_ends_the_reason(reason):
+    assert Unavailable(reason, NOW).temporary
+    assert Unavailable(reason).temporary == (reason in BY_EVENT)

@@ -1,0 +1,144 @@
+"""The choice: order of what counts, owned resources, the price of keys, and why nobody can."""
+
+from __future__ import annotations
+
+import pytest
+
+from maxpool import (
+    AuthRejected,
+    Command,
+    CredentialChange,
+    Lease,
+    NetworkFailure,
+    Pool,
+    QuotaExceeded,
+    Refusal,
+    Success,
+    Wait,
+)
+from tests.make import DAY, HOUR, NOW, account, ask, key, lease, pool, unified
+
+
+def close(p: Pool, name: str, until: float, now: float = NOW) -> None:
+    """A verdict on one account."""
+    others = frozenset(p.states) - {name}
+    p.release(lease(p, now, exclude=others), QuotaExceeded("5h", until), now)
+
+
+def test_preference_comes_before_priority_before_payment_before_tier_before_cost():
+    p = pool(
+        account("preferred", priority=9),
+        account("urgent", tier=9),
+        key("key", priority=1),
+        account("late", priority=1, tier=5),
+        account("early", priority=1, tier=4),
+    )
+    p.observe("early", unified(seven=0.9, seven_reset=NOW + 6 * DAY), NOW)
+    p.command(Command("prefer", "preferred"), NOW)
+    order: list[str] = []
+    for _ in p.states:
+        order.append(lease(p, exclude=frozenset(order), arrived_at=NOW - HOUR).account_id)
+    assert order == ["preferred", "urgent", "early", "late", "key"]
+
+
+def test_ties_go_to_the_least_recently_leased_then_by_id():
+    p = pool("c", "a", "b")
+    order = []
+    for _ in range(6):
+        taken = lease(p)
+        p.release(taken, Success(), NOW)
+        order.append(taken.account_id)
+    assert order == ["a", "b", "c"] * 2
+
+
+@pytest.mark.parametrize("owner", ["a", "b", "c", "d"])
+def test_what_belongs_to_an_account_goes_to_that_account(owner):  # R19
+    p = pool("a", "b", account("c", tier=3), account("d", priority=7))
+    for _ in range(3):
+        assert lease(p, owner=owner).account_id == owner
+
+
+def test_what_belongs_to_an_account_waits_for_it_and_never_goes_elsewhere():  # R19
+    p = pool("a", "b")
+    close(p, "b", NOW + 60)
+    held = p.acquire(ask(owner="b"), NOW)
+    assert isinstance(held, Wait)
+    assert (held.reason, held.until) == ("quota", NOW + 60)
+    gone = p.acquire(ask(owner="nobody"), NOW)
+    assert isinstance(gone, Refusal)
+    assert (gone.reason, gone.counts) == ("owner", {"owner": 2})
+
+
+def test_a_choice_changes_nothing_by_being_explained():
+    p = pool("a", "b")
+    taken = lease(p)
+    names = [c.account_id for c in taken.decision.candidates]
+    assert names[0] == taken.account_id
+    assert taken.decision.cost == taken.decision.candidates[0].cost
+
+
+def test_never_means_that_no_key_serves_where_a_plan_could_have():
+    p = pool("plan", key("k"), key_price="never")
+    excluded = p.acquire(ask(), NOW, exclude=frozenset({"plan"}))
+    assert isinstance(excluded, Refusal)
+    p.release(lease(p), AuthRejected(), NOW)
+    dead = p.acquire(ask(), NOW)
+    assert isinstance(dead, Refusal)
+    assert (dead.reason, dead.retry_at) == ("locked_out", None)
+
+
+def test_a_key_serves_what_no_plan_offers_even_if_never():
+    p = pool(account("plan", models={"claude-haiku-*": "*"}), key("k"), key_price="never")
+    assert lease(p).account_id == "k"
+
+
+def test_a_key_waits_for_a_busy_plan_until_its_price_is_met():
+    p = pool(account("plan", slots=1), key("k"))
+    lease(p)
+    held = p.acquire(ask(arrived_at=NOW), NOW)
+    assert isinstance(held, Wait)
+    assert (held.reason, held.until) == ("key_price", NOW + 20)
+    served = p.acquire(ask(arrived_at=NOW), NOW + 20, ticket=held.ticket)
+    assert isinstance(served, Lease)
+    assert served.account_id == "k"
+
+
+def test_a_key_serves_at_once_when_every_plan_comes_back_too_late():
+    p = pool("plan", key("k"))
+    close(p, "plan", NOW + 21)
+    assert lease(p, arrived_at=NOW).account_id == "k"
+
+
+def test_a_reserve_opens_in_an_emergency_only_for_who_allowed_it():
+    p = pool(account("mine", reserve={"7d": 0.2}), account("open", reserve={"7d": 0.2}, emergency=True))
+    for name in ("mine", "open"):
+        p.observe(name, unified(seven=0.9, seven_reset=NOW + DAY), NOW)
+    assert {lease(p).account_id for _ in range(3)} == {"open"}
+    held = p.acquire(ask(max_wait_s=1), NOW, exclude=frozenset({"open"}))
+    assert isinstance(held, Refusal)
+    assert held.reason == "reserve"
+
+
+def test_the_soonest_recovery_is_named_and_people_are_named_last():  # S20
+    p = pool("week", "soon", account("off", enabled=False), account("gpt", models={"gpt-5": "*"}))
+    close(p, "week", NOW + 5 * DAY)
+    p.release(lease(p), NetworkFailure(), NOW)
+    found = p.acquire(ask(max_wait_s=1), NOW)
+    assert isinstance(found, Refusal)
+    assert (found.reason, found.retry_at) == ("network", NOW + 5)
+    assert found.counts == {"quota": 1, "network": 1, "disabled": 1, "model": 1}
+
+
+def test_a_person_who_must_act_is_named_before_a_model_nobody_offers():
+    p = pool("dead", account("gpt", models={"gpt-5": "*"}))
+    p.credential("dead", CredentialChange("dead", reason="revoked"), NOW)
+    found = p.acquire(ask(), NOW)
+    assert isinstance(found, Refusal)
+    assert found.reason == "locked_out"
+
+
+def test_all_excluded_says_so():
+    p = pool("a")
+    found = p.acquire(ask(), NOW, exclude=frozenset({"a"}))
+    assert isinstance(found, Refusal)
+    assert (found.reason, found.retry_at, found.counts) == ("excluded", None, {"excluded": 1})

@@ -1,0 +1,43 @@
+"""Counts of one account."""
+
+from __future__ import annotations
+
+from maxpool.core.lease import TokenUsage
+from maxpool.core.tally import MINUTES, Counts, Tally
+from tests.make import HOUR, NOW
+
+USAGE = TokenUsage(input=1, output=2, cache_read=3, cache_write_5m=4, cache_write_1h=5)
+
+
+def test_each_kind_of_token_is_counted_once():
+    tally = Tally()
+    tally.add(USAGE, NOW, 1.0, failed=False)
+    tally.add(TokenUsage(), NOW, 1.0, failed=True)
+    assert tally.total == Counts(2, 1, 1, 2, 3, 9)
+
+
+def test_the_last_minutes_hold_only_what_happened_in_them():
+    tally = Tally()
+    for minute in range(30):
+        tally.add(USAGE, NOW + 60 * minute, 1.0, failed=False)
+    now = NOW + 60 * 29
+    assert (tally.last(now, 15).requests, tally.last(now).requests) == (15, 30)
+    assert tally.last(now + HOUR).requests == 0
+
+
+def test_an_hour_is_kept_and_no_more():  # S19
+    tally = Tally()
+    for minute in range(500):
+        tally.add(USAGE, NOW + 60 * minute, 1.0, failed=False)
+    assert (len(tally.minutes), len(tally.times_ms)) == (MINUTES, 200)
+    assert (tally.total.requests, tally.last(NOW + 60 * 499).requests) == (500, 60)
+
+
+def test_the_median_time_is_of_the_last_hours_answers():
+    tally = Tally()
+    assert tally.p50_ms(NOW) is None
+    tally.add(USAGE, NOW - 2 * HOUR, 99.0, failed=False)
+    for took in (1.0, 2.0, 3.0):
+        tally.add(USAGE, NOW, took, failed=False)
+    tally.add(USAGE, NOW, 50.0, failed=True)
+    assert tally.p50_ms(NOW) == 2000.0

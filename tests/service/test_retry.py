@@ -1,0 +1,78 @@
+"""After a failure: the `then` column of the outcome table."""
+
+from __future__ import annotations
+
+import pytest
+
+from maxpool import (
+    AccountClosed,
+    AuthFinal,
+    AuthRejected,
+    BillingFailure,
+    Burst,
+    Forbidden,
+    Garbage,
+    ModelMissing,
+    NetworkFailure,
+    Overloaded,
+    QuotaExceeded,
+    RequestRejected,
+    TransientFailure,
+)
+from maxpool.service.limits import Limits
+from maxpool.service.retry import Failed, Then, Trail, surely_unsent, then
+
+
+@pytest.mark.parametrize(
+    ("outcome", "step"),
+    [
+        (QuotaExceeded("5h"), Then.NEXT),
+        (Burst(), Then.NEXT),
+        (Overloaded("m"), Then.SAME),
+        (TransientFailure(500), Then.BACKOFF),
+        (NetworkFailure(), Then.BACKOFF),
+        (AuthRejected(), Then.RENEW),
+        (AuthFinal(), Then.NEXT),
+        (Forbidden(), Then.NEXT),
+        (AccountClosed(), Then.NEXT),
+        (BillingFailure(), Then.NEXT),
+        (ModelMissing("m"), Then.NEXT),
+        (Garbage("html"), Then.NEXT),
+        (RequestRejected(400), Then.PASS),
+        (RequestRejected(400, retry_other=True), Then.OTHER_ONCE),
+    ],
+)
+def test_each_outcome_has_its_next_step(outcome, step):
+    assert then(outcome, Trail(began=0.0), "a") is step
+
+
+def test_what_was_repeated_once_goes_on():
+    trail = Trail(began=0.0, repeated={"a"}, renewed={"a"}, others_asked=True)
+    assert then(Overloaded("m"), trail, "a") is Then.NEXT
+    assert then(AuthRejected(), trail, "a") is Then.NEXT
+    assert then(RequestRejected(400, retry_other=True), trail, "a") is Then.PASS
+    assert then(Overloaded("m"), trail, "b") is Then.SAME
+
+
+def test_sends_and_time_are_bounded():
+    limits = Limits()
+    assert not Trail(began=0.0, sends=5, trying_s=59.0).spent(limits)
+    assert Trail(began=0.0, sends=6).spent(limits)
+    assert Trail(began=0.0, sends=2, trying_s=60.0).spent(limits)
+
+
+def test_a_first_try_that_hung_never_keeps_a_second_one_away():
+    assert not Trail(began=0.0, sends=1, trying_s=270.0).spent(Limits())
+
+
+def test_the_network_budget_runs_from_the_first_network_failure():
+    trail = Trail(began=0.0, network_since=100.0)
+    assert not trail.network_spent(129.0, Limits())
+    assert trail.network_spent(130.0, Limits())
+    assert not Trail(began=0.0).network_spent(1e9, Limits())
+
+
+def test_only_a_failure_before_the_first_byte_is_surely_unsent():
+    assert surely_unsent(Failed(NetworkFailure("refused", sent=False)))
+    assert not surely_unsent(Failed(NetworkFailure("reset", sent=True)))
+    assert not surely_unsent(Failed(TransientFailure(500), 500))

@@ -1,0 +1,55 @@
+"""Reading encoded answers on the way: any split, no bomb, broken input harms nobody."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maxpool.wire.encoding import MAX_DECODED, Decoder
+
+
+@given(st.binary(max_size=5000), st.integers(1, 700))
+def test_gzip_reads_the_same_however_it_is_split(data, step):
+    decoder = Decoder.of("gzip")
+    packed = gzip.compress(data)
+    out = b"".join(decoder.feed(packed[i : i + step]) for i in range(0, len(packed), step))
+    assert (out, decoder.complete) == (data, True)
+
+
+@pytest.mark.parametrize("name", ["", "identity", " Identity "])
+def test_identity_is_handed_through(name):
+    decoder = Decoder.of(name)
+    assert decoder.feed(b"abc") == b"abc"
+    assert decoder.complete
+
+
+def test_deflate_is_read():
+    assert Decoder.of("deflate").feed(zlib.compress(b"abc")) == b"abc"
+
+
+@pytest.mark.parametrize("name", ["br", "zstd", "gzip, br"])
+def test_a_coding_nobody_asked_for_has_no_decoder(name):
+    assert Decoder.of(name) is None
+
+
+def test_a_truncated_body_is_not_complete():
+    decoder = Decoder.of("gzip")
+    decoder.feed(gzip.compress(b"x" * 1000)[:-9])
+    assert not decoder.complete
+
+
+def test_broken_input_ends_the_reading_only():
+    decoder = Decoder.of("gzip")
+    assert decoder.feed(b"no gzip at all") == b""
+    assert (decoder.feed(b"more"), decoder.broken) == (b"", True)
+
+
+def test_a_decompression_bomb_is_bounded():
+    decoder = Decoder.of("gzip")
+    bomb = gzip.compress(bytes(4 * MAX_DECODED))
+    assert len(decoder.feed(bomb)) <= MAX_DECODED
+    assert decoder.broken
