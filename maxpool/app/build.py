@@ -302,7 +302,7 @@ def _pool(
         pool = Pool.restore(data, [a for a in accounts if a.id in known], settings, now)
     except StateError as error:
         aside = store.put_aside("unreadable") if store is not None else ""
-        log.error("%s: set aside as %s", error.message, aside)
+        log.warning("%s: set aside as %s", error.message, aside)
         notices.append(f"{error.message}. It was set aside as {aside}. {error.hint}")
         return Pool(accounts, settings, now)
     for account in accounts:

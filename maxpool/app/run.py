@@ -64,7 +64,7 @@ async def run(
         await stop.wait()
         built.waiting.close()
         second = _signals()
-        await _drain(server, second)
+        await hurry_or_drain(server, second)
     return 0
 
 
@@ -79,7 +79,7 @@ def settle_memory() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-async def _drain(server: Server, second: asyncio.Event) -> None:
+async def hurry_or_drain(server: Server, second: asyncio.Event) -> None:
     """Stop; a second signal cuts the wait short."""
     stopping = asyncio.ensure_future(server.stop())
     hurry = asyncio.ensure_future(second.wait())

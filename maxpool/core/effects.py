@@ -46,6 +46,8 @@ class Effects:
     ) -> set[str]:
         """Change what the outcome says; returns the ids of all accounts that changed."""
         changed = {state.account.id}
+        if not isinstance(outcome, _ANSWERS):
+            self.throttle.unanswered(state.account.id, lease_id)
         match outcome:
             case outcomes.Success():
                 self._answered(state, lease_id)
@@ -69,8 +71,6 @@ class Effects:
                 self._limit(state, outcome, now)
             case _:
                 self._fault(state, outcome, request, now)
-        if not isinstance(outcome, _ANSWERS):
-            self.throttle.unanswered(state.account.id, lease_id)
         state.health.lose_trial(lease_id)  # a probe that told nothing is handed on
         return changed
 

@@ -6,7 +6,7 @@ It only proposes; `core/eligibility.check` and `core/cost` decide. Accounts stan
   eligibility and cost except their week, so the first that can serve is the lane's best. The order
   `u7 + reset/length` is the exponent of the weekly price without its common part `- now/length`;
   it holds as time passes and changes only with a reading or a reset.
-- *special*: open accounts with failures, a recovery or a shrunk limit: weighed one by one.
+- *special*: open accounts in a trial, a recovery or with a shrunk limit: weighed one by one.
 - *parked*: closed as a whole until an alarm or an event.
 
 Alarms re-place an account when one of its deadlines passes.
@@ -122,14 +122,15 @@ class Index:
         window = state.quota.windows.get("7d")
         used = None if window is None else window.utilization_at(now)
         reset_at = None if window is None else window.next_reset(now)
+        alike: LaneKey = (place.signature, state.in_flight, state.health.failures)
         if used is None or reset_at is None or window is None:
-            key: LaneKey = (place.signature, state.in_flight, used, state.account.plan)
+            key: LaneKey = (*alike, used, state.account.plan)
             order = 0.0
         elif reset_at - now >= window.length_s:  # the whole week ahead, and not more than that
-            key = (place.signature, state.in_flight, window.length_s, "ahead")
+            key = (*alike, window.length_s, "ahead")
             order = used
         else:
-            key = (place.signature, state.in_flight, window.length_s)
+            key = (*alike, window.length_s)
             order = used + reset_at / window.length_s
         entry = (order, state.lease_order, account_id)
         lane = self.lanes.get(key)
@@ -170,8 +171,7 @@ class Index:
 
     def _is_special(self, state: AccountState, now: float) -> bool:
         return (
-            state.health.failures > 0
-            or state.health.state is not HealthState.READY
+            state.health.state is not HealthState.READY
             or state.shrunk_to is not None
             or state.recovering(now, self.settings) > 0.0
         )

@@ -57,7 +57,7 @@ class Endings:
         self, job: Job, down: Downstream, trail: Trail, refusal: Refusal | None
     ) -> None:
         """Nobody can serve: say why, and when somebody can."""
-        if trail.last is not None and (refusal is None or not _tells_more(refusal)):
+        if trail.last is not None and not _tells_more(refusal, trail.last):
             await self.give_up(job, down, trail, trail.last)
             return
         if refusal is None:
@@ -228,8 +228,10 @@ def _soon_or_never(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, byte
     return [*(h for h in headers if h[0].lower() not in ours), (b"x-should-retry", b"false")]
 
 
-def _tells_more(refusal: Refusal) -> bool:
-    """Whether the pool's refusal explains more than the last failure does."""
+def _tells_more(refusal: Refusal | None, last: Failed) -> bool:
+    """Whether the pool's refusal explains more than the last failure, which names a missing model."""
+    if refusal is None or isinstance(last.outcome, ModelMissing):
+        return False
     return refusal.retry_at is not None
 
 

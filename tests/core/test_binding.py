@@ -44,7 +44,9 @@ def test_a_session_that_moved_by_need_comes_back_while_its_home_is_warm():  # S8
 def test_a_session_whose_home_went_cold_stays_where_it_is():  # S8
     p = pool("a", "b")
     home = turn(p, NOW)
-    p.release(lease(p, exclude=frozenset({"a", "b"} - {home})), QuotaExceeded("5h", NOW + HOUR), NOW)
+    p.release(
+        lease(p, exclude=frozenset({"a", "b"} - {home})), QuotaExceeded("5h", NOW + HOUR), NOW
+    )
     guests = {turn(p, NOW + 100 * i) for i in range(1, 40)}
     assert guests == {"a", "b"} - {home}
     assert p.bindings.by_key["s"].home in guests

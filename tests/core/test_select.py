@@ -110,7 +110,9 @@ def test_a_key_serves_at_once_when_every_plan_comes_back_too_late():
 
 
 def test_a_reserve_opens_in_an_emergency_only_for_who_allowed_it():
-    p = pool(account("mine", reserve={"7d": 0.2}), account("open", reserve={"7d": 0.2}, emergency=True))
+    p = pool(
+        account("mine", reserve={"7d": 0.2}), account("open", reserve={"7d": 0.2}, emergency=True)
+    )
     for name in ("mine", "open"):
         p.observe(name, unified(seven=0.9, seven_reset=NOW + DAY), NOW)
     assert {lease(p).account_id for _ in range(3)} == {"open"}

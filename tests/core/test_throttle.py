@@ -1,0 +1,184 @@
+"""The upstream-wide throttle: sightings, pauses and their probes."""
+
+from __future__ import annotations
+
+import pytest
+
+from maxpool import (
+    Burst,
+    ClientGone,
+    Internal,
+    Lease,
+    NetworkFailure,
+    Overloaded,
+    Pool,
+    QuotaExceeded,
+    Refusal,
+    RequestRejected,
+    Success,
+    TokenUsage,
+    TransientFailure,
+    Wait,
+)
+from maxpool.core.settings import PoolSettings
+from maxpool.core.throttle import CAPACITY_STATUSES, EVERY_MODEL, Throttle
+from tests.make import DAY, MODEL, NOW, ask, lease, pool
+
+OPEN_S = 30.0
+
+
+def throttled(*names: str, **settings) -> Pool:
+    """A pool of one or more whose throttle opened at NOW for every model."""
+    p = pool(*(names or ("a",)), **settings)
+    for _ in p.states:
+        p.release(lease(p), Burst(None, "f"), NOW)
+    assert [pause.until for pause in p.view(NOW).pauses] == [NOW + OPEN_S]
+    return p
+
+
+def probe(p: Pool, now: float, status: int | None, outcome=None) -> Lease:
+    """One real request as the probe: headers, then its end."""
+    taken = lease(p, now)
+    p.observe(taken.account_id, {}, now, lease=taken, status=status)
+    if outcome is not None:
+        p.release(taken, outcome, now)
+    return taken
+
+
+def test_a_pause_holds_requests_until_its_end():
+    p = throttled()
+    held = p.acquire(ask(), NOW)
+    assert isinstance(held, Wait)
+    assert (held.reason, held.until, p.next_wake(NOW)) == ("throttle", NOW + 30, NOW + 30)
+
+
+def test_one_real_request_at_a_time_is_the_probe():
+    p = throttled("a", "b")
+    lease(p, NOW + 30)
+    held = p.acquire(ask(), NOW + 30)
+    assert isinstance(held, Wait)
+    assert (held.reason, held.until) == ("throttle", None)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 404, 413, 500])
+def test_headers_that_are_no_capacity_signal_close_it_while_the_answer_still_runs(status):
+    p = throttled()
+    probe(p, NOW + 30, status)
+    assert not p.view(NOW + 30).pauses
+    assert isinstance(p.acquire(ask(), NOW + 30), Lease)
+
+
+def test_a_bad_transcript_closes_it_and_never_arms_it_again():  # R8
+    p = throttled()
+    probe(p, NOW + 30, 400, RequestRejected(400))
+    for _ in range(5):
+        p.release(lease(p, NOW + 31), RequestRejected(400), NOW + 31)
+    assert not p.view(NOW + 31).pauses
+
+
+@pytest.mark.parametrize("status", sorted(CAPACITY_STATUSES))
+def test_a_failed_probe_opens_it_again_for_five_ten_and_twenty_seconds(status):
+    p, now = throttled(), NOW + 30
+    for length in (5.0, 10.0, 20.0):
+        probe(p, now, status, ClientGone())
+        (pause,) = p.view(now).pauses
+        assert pause.until == now + length
+        now = pause.until
+
+
+def test_after_four_openings_the_next_failed_probe_closes_it():
+    p, now = throttled(), NOW + 30
+    for _ in range(4):
+        probe(p, now, 529, ClientGone())
+        now = p.view(now).pauses[0].until
+    probe(p, now, 529, ClientGone())
+    assert not p.view(now).pauses
+
+
+@pytest.mark.parametrize("outcome", [ClientGone(), NetworkFailure(), Internal()])
+def test_a_probe_that_never_reached_the_upstream_is_handed_on(outcome):  # R11
+    p = throttled("a", "b")
+    p.release(lease(p, NOW + 30), outcome, NOW + 31)
+    (pause,) = p.view(NOW + 31).pauses
+    assert (pause.probing, pause.failed_probes) == (False, 0)
+    assert isinstance(p.acquire(ask(), NOW + 31), Lease)
+
+
+def test_a_probe_whose_status_nobody_told_is_not_out_for_ever():
+    p = throttled("a", "b")
+    probe(p, NOW + 30, None, TransientFailure(500))
+    assert isinstance(p.acquire(ask(), NOW + 31), Lease)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "closed"),
+    [
+        (Success(TokenUsage(1, 1)), True),
+        (RequestRejected(400), True),
+        (Overloaded(MODEL), False),
+        (Burst(), False),
+    ],
+)
+def test_without_headers_the_outcome_settles_the_probe(outcome, closed):
+    p = throttled()
+    p.release(lease(p, NOW + 30), outcome, NOW + 30)
+    assert (not p.view(NOW + 30).pauses) == closed
+
+
+def test_a_probe_on_a_removed_account_is_handed_on():
+    p = throttled("a", "b")
+    p.remove(lease(p, NOW + 30).account_id, NOW + 30)
+    assert isinstance(p.acquire(ask(), NOW + 30), Lease)
+
+
+@pytest.mark.parametrize(("asked", "length"), [(None, 30), (7.0, 7), (0.0, 1), (9 * DAY, DAY)])
+def test_it_opens_for_what_the_upstream_asked_within_bounds(asked, length):
+    p = pool("a")
+    p.release(lease(p), Burst(asked, "f"), NOW)
+    assert p.view(NOW).pauses[0].until == NOW + length
+
+
+def test_an_open_pause_keeps_the_later_deadline():
+    t = Throttle(PoolSettings())
+    t.open("m", "f", 600.0, NOW)
+    t.open("m", "f", 5.0, NOW)
+    t.open("m", "f", None, NOW + 1)
+    assert (t.pauses["m"].until, t.count) == (NOW + 600, 1)
+
+
+def test_a_pause_of_one_model_holds_that_model_only():
+    p = pool("a")
+    p.release(lease(p), Overloaded(MODEL), NOW)
+    assert [pause.scope for pause in p.view(NOW).pauses] == [MODEL]
+    assert isinstance(p.acquire(ask(max_wait_s=1), NOW), Refusal)
+    assert lease(p, model="claude-haiku-4-5").account_id == "a"
+
+
+def test_sightings_older_than_the_incident_window_no_longer_count():
+    t = Throttle(PoolSettings())
+    for name, at in (("a", 0), ("a", 29), ("b", 31)):
+        seen = t.saw(EVERY_MODEL, "f", name, NOW + at)
+    assert seen.accounts == ["a", "b"]  # two seconds apart, whatever was before
+    assert t.saw(EVERY_MODEL, "f", "b", NOW + 60).accounts == ["b"]
+
+
+def test_a_good_answer_counts_from_the_first_sighting_on_and_for_its_scope():
+    t = Throttle(PoolSettings())
+    seen = t.saw("m", "f", "a", NOW)
+    t.answered("b", "other", "l1", NOW + 1)
+    assert not seen.answered_since("b")
+    t.answered("b", "m", "l2", NOW + 1)
+    assert seen.answered_since("b")
+    t.unanswered("b", "l2")
+    assert not seen.answered_since("b")
+
+
+def test_sightings_are_bounded_and_forget_a_removed_account():  # S19
+    t = Throttle(PoolSettings(max_sightings=3))
+    for i in range(1_000):
+        t.saw(EVERY_MODEL, f"f{i}", "a", NOW)
+        t.saw(EVERY_MODEL, "same", "b", NOW)
+    assert len(t.sightings) == 3
+    assert len(t.sightings["same"].seen) == 256
+    t.forget_account("b")
+    assert t.sightings["same"].accounts == []
