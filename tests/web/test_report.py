@@ -1,0 +1,94 @@
+"""The status document: the specified fields, honest numbers, nothing secret."""
+
+from __future__ import annotations
+
+import json
+
+from maxpool import Command, QuotaExceeded
+from maxpool.service.stats import Stats
+from maxpool.web.report import ServerFacts, document
+from tests.make import HOUR, NOW, account, key, lease, pool, unified
+
+FACTS = ServerFacts(
+    version="1", config_path="c.toml", config_loaded_at=NOW, config_error=None, notices=(), jobs={}
+)
+
+
+def status(p, now=NOW):
+    return document(p.view(now), Stats(), FACTS)
+
+
+def test_the_document_has_the_specified_fields_and_is_json():
+    p = pool("a")
+    p.observe("a", unified(five=0.4, seven=0.2), NOW)
+    lease(p, session="s")
+    doc = json.loads(json.dumps(status(p), allow_nan=False))
+    assert {"version", "started_at", "uptime_s", "now", "config", "summary", "accounts"} <= set(doc)
+    assert {"sessions", "queue", "throttle", "jobs", "harm"} <= set(doc)
+    assert {"verdict", "accounts_total", "accounts_ready", "requests_in_flight", "queued"} <= set(
+        doc["summary"]
+    )
+    assert {"headroom", "burn", "next_resets"} <= set(doc["summary"])
+    (a,) = doc["accounts"]
+    assert {"id", "name", "kind", "provider", "plan", "enabled", "state", "unavailable"} <= set(a)
+    assert {"in_flight", "slots", "sessions", "priority", "windows", "buckets", "balance"} <= set(a)
+    assert {"credential", "last_hour", "last_error", "probe"} <= set(a)
+    assert {"window", "utilization", "estimated", "reset_at", "source", "age_s", "pace"} <= set(
+        a["windows"][0]
+    )
+    assert {"burn_per_hour", "projected_at_reset", "exhausts_at", "benched_until"} <= set(
+        a["windows"][0]
+    )
+
+
+def test_busy_and_available_count_enabled_accounts_only():  # S23
+    p = pool("a", "b", account("off", enabled=False))
+    summary = status(p)["summary"]
+    assert (summary["accounts_total"], summary["accounts_ready"]) == (2, 2)
+    assert summary["accounts_disabled"] == 1
+    assert summary["verdict"].startswith("2 of 2 accounts ready")
+
+
+def test_headroom_is_weighted_by_capacity():
+    p = pool(account("big", plan="max_20x"), account("small", plan="pro"))
+    p.observe("big", unified(five=0.5, seven=0.5), NOW)
+    p.observe("small", unified(five=1.0, seven=1.0), NOW)
+    headroom = status(p)["summary"]["headroom"]
+    assert headroom["5h"] == round(0.5 * 20 / 21, 4)
+
+
+def test_headroom_says_nothing_before_half_the_capacity_has_told():
+    p = pool(account("big", plan="max_20x"), account("small", plan="pro"))
+    p.observe("small", unified(five=1.0, seven=1.0), NOW)
+    assert status(p)["summary"]["headroom"]["5h"] is None
+
+
+def test_when_nothing_can_serve_the_verdict_names_the_next_one_back():
+    p = pool("a")
+    p.release(lease(p), QuotaExceeded("5h", NOW + HOUR), NOW)
+    assert "next one back at" in status(p)["summary"]["verdict"]
+    assert status(p)["accounts"][0]["unavailable"] == {"reason": "quota", "until": NOW + HOUR}
+
+
+def test_a_pool_that_burns_faster_than_it_refills_says_when_it_is_dry():
+    p = pool("a")
+    for step in range(6):
+        at = NOW + 600 * step
+        p.observe(
+            "a", unified(at, five=0.3 + 0.08 * step, seven=0.1, five_reset=NOW + 4 * HOUR), at
+        )
+    doc = status(p, NOW + 3000)
+    burn = doc["summary"]["burn"]["5h"]
+    assert 0.4 < burn["per_hour"] < 0.55
+    assert NOW + 3000 < burn["empty_at"] < NOW + 2 * HOUR
+    assert "dry at" in doc["summary"]["verdict"]
+
+
+def test_an_empty_pool_says_what_to_do():
+    assert "add one" in status(pool())["summary"]["verdict"]
+
+
+def test_a_pause_by_hand_is_in_the_verdict():
+    p = pool("a", key("k"))
+    p.command(Command("pause"), NOW)
+    assert "paused by hand" in status(p)["summary"]["verdict"]
