@@ -19,12 +19,13 @@ from maxpool.adapters.server import Server
 from maxpool.adapters.upstream import HttpUpstream
 from maxpool.sim import faults
 from maxpool.sim.faults import HangFault, QuotaFault
-from maxpool.sim.plans import SimSettings
 from maxpool.sim.upstream import SimUpstream
 from tests.rig import CLAUDE_CODE, THREE, Rig, ask, plan, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from maxpool.sim.plans import SimSettings
 
 pytestmark = pytest.mark.slow
 
@@ -207,13 +208,13 @@ async def test_a_config_that_becomes_wrong_leaves_the_server_as_it_was(tmp_path)
             return (await rig.status())["config"]["error"]
 
         async with asyncio.timeout(5):
-            while (told := await error()) is None:
+            while (told := await error()) is None:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.1)
         assert "priorty" in told
         assert (await rig.post()).account == "a"
         one.config.write_text(good.replace('name = "a"', 'name = "a"\nenabled = false'))
         async with asyncio.timeout(5):
-            while (await rig.status())["summary"]["accounts_total"] != 2:
+            while (await rig.status())["summary"]["accounts_total"] != 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         assert await error() is None
         assert (await rig.post()).account in ("b", "c")

@@ -243,7 +243,7 @@ async def test_failover_is_possible_after_early_headers(fault):
         it.sim.inject(fault, "a")
         got = await it.post()
         assert not got.cut
-        assert [e for e in got.events if e != "ping"][0] == "message_start"
+        assert next(e for e in got.events if e != "ping") == "message_start"
         assert got.events.count("message_start") == 1
         assert got.events[-1] == "message_stop"
         assert got.events[:2] == ["ping", "ping"]

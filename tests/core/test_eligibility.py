@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from maxpool.core.account import Account
 from maxpool.core.eligibility import (
     BY_EVENT,
     ELIGIBLE,
@@ -22,6 +21,9 @@ from maxpool.core.lease import Reading
 from maxpool.core.settings import PoolSettings
 from maxpool.core.state import AccountState
 from tests.make import DAY, HOUR, NOW, account, ask, key
+
+if TYPE_CHECKING:
+    from maxpool.core.account import Account
 
 SETTINGS = PoolSettings(slots_per_account=2, slots_total=5)
 CTX = Context(SETTINGS)

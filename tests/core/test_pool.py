@@ -16,6 +16,7 @@ from maxpool import (
     ClientGone,
     Command,
     CredentialChange,
+    FamilyQuotaExceeded,
     Forbidden,
     Garbage,
     Internal,
@@ -76,6 +77,7 @@ def test_a_rejection_without_a_claim_and_with_room_left_benches_only_the_model_f
     taken = lease(p, model="claude-opus-5-5")
     headers = unified(status="rejected", five=0.2, seven=0.3, reset=NOW + DAY)
     p.observe("a", headers, NOW, lease=taken, status=429)
+    p.release(taken, FamilyQuotaExceeded("opus", NOW + DAY), NOW)
     assert isinstance(p.acquire(ask(model="claude-opus-5-5"), NOW), Refusal)
     assert isinstance(p.acquire(ask(model="claude-sonnet-4-5"), NOW), Lease)
 
@@ -121,7 +123,7 @@ def test_an_unknown_account_counts_as_the_median_of_its_plan():  # S6
     p.observe("low", unified(seven=0.1, seven_reset=NOW + 3.5 * DAY), NOW)
     p.observe("high", unified(seven=0.9, seven_reset=NOW + 3.5 * DAY), NOW)
     p.observe("unknown", {}, NOW)
-    order = []
+    order: list[str] = []
     for _ in range(3):
         taken = p.acquire(ask(), NOW, exclude=frozenset(order))
         assert isinstance(taken, Lease)
@@ -244,7 +246,7 @@ def test_a_late_answer_of_an_older_request_closes_no_breaker():  # S15
         p.release(lease(p, exclude=only_a), TransientFailure(500), NOW)
     probe = lease(p, NOW + 30, exclude=only_a)
     p.release(old, Success(), NOW + 31)
-    assert p.states["a"].health.state is HealthState.TRIAL
+    assert state_of(p, "a", NOW + 31) == "cooling"
     p.release(probe, Success(), NOW + 32)
     assert p.states["a"].health.state is HealthState.READY
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -439,6 +441,43 @@ def memory(pool: Pool, now: float) -> dict[str, Any]:
         "pauses": {p.scope: (p.until, p.failed_probes) for p in pool.throttle.pauses.values()},
         "pool": (pool.paused, pool.selector.preferred, pool.harm),
     }
+
+
+def sizes(thing: Any, seen: set[int]) -> int:
+    """How many entries all containers hold that can be reached from a thing."""
+    if id(thing) in seen or isinstance(thing, str | int | float | None | type):
+        return 0
+    seen.add(id(thing))
+    if isinstance(thing, Mapping):
+        return len(thing) + sum(sizes(v, seen) for v in [*thing.keys(), *thing.values()])
+    if isinstance(thing, list | tuple | set | frozenset | deque):
+        return len(thing) + sum(sizes(v, seen) for v in thing)
+    names = [*getattr(thing, "__dict__", ()), *getattr(thing, "__slots__", ())]
+    return sum(sizes(getattr(thing, name, None), seen) for name in names)
+
+
+def test_twenty_thousand_requests_leave_the_size_of_everything_flat():  # S19
+    limits = PoolSettings(max_bindings=200, breaker_initial_s=5.0, forbidden_initial_s=5.0)
+    pool = Pool([account(f"a{i}") for i in range(5)], limits, NOW)
+    failures = (Burst(1.0, "f"), Overloaded("m"), TransientFailure(500), ModelMissing("m"))
+    measured = []
+    for i in range(20_000):
+        now = NOW + i * 2.0
+        session, model = f"session-{i % 7_000}", f"m{i % 4_000}"
+        found = pool.acquire(LeaseRequest(model, session, f"{i % 3}", 9_000, max_wait_s=5), now)
+        if isinstance(found, Lease):
+            headers = unified(now, five=i % 90 / 100, five_reset=now // HOUR * HOUR + HOUR)
+            headers[f"anthropic-ratelimit-unified-7d_x{i % 999}-utilization"] = ".5"
+            headers[f"anthropic-ratelimit-b{i % 999}-remaining"] = "5"
+            pool.observe(found.account_id, headers, now, lease=found, status=200)
+            outcome = failures[i % 4] if i % 9 == 0 else Success(TokenUsage(1, i % 99, 8_000, 999))
+            if isinstance(outcome, Burst):
+                outcome = Burst(1.0, f"f{i}")
+            pool.release(found, outcome, now + 1)
+        if i in (9_999, 14_999, 19_999):
+            measured.append(sizes(pool, set()))
+    assert measured[2] <= measured[0] * 1.05, measured
+    assert pool.leased > 19_000
 
 
 TestPool = PoolMachine.TestCase

@@ -1,0 +1,123 @@
+"""One account's changing parts: limits, cooldowns, benches, recovery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from maxpool.core.eligibility import Reason
+from maxpool.core.lease import Reading
+from maxpool.core.settings import PoolSettings
+from maxpool.core.state import AccountState
+from tests.make import DAY, NOW, account, key
+
+SETTINGS = PoolSettings()
+
+
+def state(**given: Any) -> AccountState:
+    return AccountState(account=account("a", **given), enabled=True)
+
+
+@pytest.mark.parametrize(
+    ("own", "slots"),
+    [(account(), 50), (key(), 500), (account(slots=3), 3), (key(slots=0), 0)],
+)
+def test_slots_are_the_accounts_own_or_its_kinds(own, slots):
+    assert AccountState(account=own, enabled=True).slots(SETTINGS) == slots
+
+
+@pytest.mark.parametrize(
+    ("given", "limit"),
+    [
+        ({"plan": "max_20x"}, 12.0),
+        ({"plan": "max_5x"}, 6.892),
+        ({"plan": "pro"}, 3.621),
+        ({"plan": "max_20x", "weight": 0.5}, 6.0),
+        ({"plan": "pro", "weight": 0.1}, 2.0),
+    ],
+)
+def test_the_soft_limit_starts_by_the_plan(given, limit):
+    assert state(**given).soft_limit(NOW, SETTINGS) == pytest.approx(limit, abs=0.001)
+
+
+def test_a_burst_halves_what_was_in_flight_and_it_grows_back_by_one_every_ten_minutes():
+    s = state()
+    s.in_flight = 10
+    s.shrink(NOW, SETTINGS)
+    grown = [s.soft_limit(NOW + 600 * i, SETTINGS) for i in range(9)]
+    assert grown == [5, 6, 7, 8, 9, 10, 11, 12, 12]
+
+
+def test_more_in_flight_than_the_limit_halves_the_limit():
+    s = state(plan="pro")
+    s.in_flight = 40
+    s.shrink(NOW, SETTINGS)
+    assert s.soft_limit(NOW, SETTINGS) == pytest.approx(1.8103, abs=0.001)
+    for _ in range(9):
+        s.shrink(NOW, SETTINGS)
+    assert s.soft_limit(NOW, SETTINGS) == 1.0
+
+
+def test_a_clock_that_jumps_back_never_shrinks_the_limit_below_one():  # O7
+    s = state()
+    s.in_flight = 4
+    s.shrink(NOW, SETTINGS)
+    assert s.soft_limit(NOW - DAY, SETTINGS) == 1.0
+
+
+def test_a_second_shorter_cooldown_never_shortens_the_first():  # S14
+    s = state()
+    s.cool(Reason.PROVISIONAL, NOW + 30)
+    s.cool(Reason.PROVISIONAL, NOW + 10)
+    assert s.cooldowns == {Reason.PROVISIONAL: NOW + 30}
+    s.uncool(Reason.PROVISIONAL)
+    s.uncool(Reason.PROVISIONAL)
+    assert not s.cooldowns
+
+
+def test_a_model_bench_keeps_the_later_deadline_and_its_reason():  # S14
+    s = state()
+    s.bench_model("m", Reason.MODEL_MISSING, NOW + 3600, 8)
+    s.bench_model("m", Reason.MODEL_COOLING, NOW + 10, 8)
+    assert s.model_benches["m"] == (Reason.MODEL_MISSING, NOW + 3600)
+
+
+def test_model_benches_are_bounded_and_the_oldest_goes_first():  # S19
+    s = state()
+    for i in range(100):
+        s.bench_model(f"m{i}", Reason.MODEL_COOLING, NOW + 10, 3)
+    assert list(s.model_benches) == ["m97", "m98", "m99"]
+
+
+def test_recovery_starts_when_the_last_parking_ended():
+    s = state()
+    s.cool(Reason.NETWORK, NOW + 5)
+    s.cool(Reason.FORBIDDEN, NOW + 100)
+    assert s.recovering(NOW + 50, SETTINGS) == 0.0  # still parked
+    assert s.recovering(NOW + 100, SETTINGS) == 1.0
+    assert s.recovering(NOW + 250, SETTINGS) == 0.5
+    assert s.recovering(NOW + 400, SETTINGS) == 0.0
+
+
+def test_tidying_drops_only_what_nothing_reads_any_more():
+    s = state()
+    s.cool(Reason.NETWORK, NOW)
+    s.bench_model("m", Reason.MODEL_COOLING, NOW, 8)
+    s.health.open_until = NOW
+    s.tidy(NOW + 299, SETTINGS)
+    assert (len(s.cooldowns), len(s.model_benches), s.health.open_until) == (1, 0, NOW)
+    s.tidy(NOW + 300, SETTINGS)
+    assert (len(s.cooldowns), s.health.open_until) == (0, 0.0)
+
+
+def test_a_reset_by_hand_forgets_every_bench():
+    s = state()
+    s.cool(Reason.BILLING, NOW + 9)
+    s.bench_model("m", Reason.MODEL_COOLING, NOW + 9, 8)
+    s.trips[Reason.FORBIDDEN] = 3
+    s.quota.merge([Reading("5h", 0.9995, NOW + DAY)], NOW, "headers", SETTINGS)
+    s.shrink(NOW, SETTINGS)
+    s.clear(SETTINGS)
+    assert (s.cooldowns, s.trips, len(s.model_benches), s.shrunk_to) == ({}, {}, 0, None)
+    assert s.quota.account_closed(NOW, SETTINGS) is None

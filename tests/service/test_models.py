@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from maxpool.sim import faults
+from tests.adapters.peers import peer, replying
+from tests.rig import CLAUDE_CODE, key, plan, rig
+
+
+def listed(got) -> list[str]:
+    return [model["id"] for model in got.json["data"]]
+
+
+async def test_the_list_is_the_union_of_what_accounts_map_and_what_their_upstream_lists():
+    entries = {"b": {"models": {"my-model": "x", "claude-*": "y"}}}
+    async with rig(key("a", models=("m-1", "m-2")), key("b"), entries=entries) as it:
+        assert listed(await it.get("/v1/models")) == ["m-1", "m-2", "my-model"]
+
+
+async def test_an_upstream_is_asked_once_in_a_while():
+    async with rig() as it:
+        for _ in range(3):
+            assert listed(await it.get("/v1/models"))
+        assert sum(seen.path == "/v1/models" for seen in it.sim.requests) == 1
+
+
+async def test_an_upstream_that_fails_only_means_a_shorter_list():
+    for fault in (faults.status(500), faults.CutFault(), faults.GarbageFault(kind="html")):
+        async with rig() as it:
+            it.sim.inject(fault, None, times=None, when=lambda _: True)
+            got = await it.get("/v1/models")
+            assert (got.status, listed(got)) == (200, [])
+
+
+async def test_a_list_without_an_end_is_not_read_to_it():
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 9000000\r\n\r\n"
+    async with (
+        peer(replying(head + b"x" * 2_000_000)) as one,
+        rig(key("a"), entries={"a": {"base_url": one.url}}) as it,
+    ):
+        assert listed(await it.get("/v1/models")) == []
+
+
+async def test_a_program_is_offered_only_what_it_may_use():
+    entries = {"p": {"models": {"for-claude-code": "m"}}, "k": {"models": {"for-all": "m"}}}
+    async with rig(plan("p"), key("k"), entries=entries) as it:
+        assert listed(await it.get("/v1/models")) == ["for-all"]
+        assert listed(await it.get("/v1/models", CLAUDE_CODE)) == ["for-all", "for-claude-code"]

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import pytest
+
+from maxpool.adapters.clock import SystemClock
+from maxpool.core.lease import Cut, Garbage, NetworkFailure, Overloaded, Success
+from maxpool.errors import StreamCut
+from maxpool.ports import Reply
+from maxpool.service.downstream import Downstream
+from maxpool.service.limits import Limits
+from maxpool.service.relay import Relay
+from maxpool.service.retry import Failed
+
+START = b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7}}}\n\n'
+OPEN = b'event: content_block_start\ndata: {"type":"content_block_start","content_block":{"type":"text"}}\n\n'
+DELTA = b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{}}\n\n'
+SHUT = b'event: content_block_stop\ndata: {"type":"content_block_stop"}\n\n'
+STOP = b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":3}}\n\n'
+END = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+ERROR = (
+    b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"O"}}\n\n'
+)
+WHOLE = (START, OPEN, DELTA, SHUT, STOP, END)
+BROKEN = StreamCut("reset")
+
+
+class Chunks:
+    """A body in given chunks; an exception among them is raised."""
+
+    def __init__(self, *chunks) -> None:
+        self.left = list(chunks)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self.left:
+            raise StopAsyncIteration
+        chunk = self.left.pop(0)
+        if isinstance(chunk, StreamCut):
+            raise chunk
+        return chunk
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Case:
+    """One reply relayed to one caller."""
+
+    def __init__(
+        self, *chunks, kind="text/event-stream", coding="", limits=None, checked=True
+    ) -> None:
+        self.body, self.statuses, self.dropped, self.ended = b"", [], 0, False
+        self.down = Downstream(self.send, SystemClock(), self.abort)
+        self.relay = Relay(
+            Reply(status=200, headers=(), stream=Chunks(*chunks)),  # type: ignore[arg-type]
+            self.down,
+            limits or Limits(),
+            "m",
+            [(b"x", b"y")],
+            kind,
+            coding,
+            checked=checked,
+        )
+
+    async def send(self, message) -> None:
+        if message["type"] == "http.response.start":
+            self.statuses.append(message["status"])
+        else:
+            self.body += message["body"]
+            self.ended = not message["more_body"]
+
+    def abort(self) -> None:
+        self.dropped += 1
+
+    async def run(self):
+        found = await self.relay.run()
+        if isinstance(found, Failed):
+            assert self.body == b""
+            return found.outcome
+        return found
+
+
+async def test_a_whole_stream_passes_and_is_counted():
+    case = Case(*WHOLE)
+    found = await case.run()
+    assert isinstance(found, Success)
+    assert (found.usage.input, found.usage.output) == (7, 3)
+    assert (case.body, case.statuses, case.ended) == (b"".join(WHOLE), [200], True)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "outcome"),
+    [
+        ((BROKEN,), NetworkFailure("reset")),
+        ((START, OPEN, BROKEN), NetworkFailure("reset")),
+        ((), Garbage("no_event")),
+        ((b": hi\n\n",), Garbage("no_event")),
+        ((START, OPEN), Garbage("no_event")),
+        ((START[:-1],), Garbage("no_event")),
+    ],
+)
+async def test_before_content_a_broken_stream_is_a_failure_nobody_saw(chunks, outcome):
+    assert await Case(*chunks).run() == outcome
+
+
+@pytest.mark.parametrize("chunks", [(ERROR,), (START, OPEN, ERROR), (START[:9], START[9:] + ERROR)])
+async def test_an_error_event_before_content_is_a_failure_like_its_status(chunks):
+    assert isinstance(await Case(*chunks).run(), Overloaded)
+
+
+@pytest.mark.parametrize("end", [(), (BROKEN,)], ids=["clean", "cut"])
+async def test_inside_a_block_the_connection_is_dropped(end):
+    case = Case(START, OPEN, DELTA, *end)
+    found = await case.run()
+    assert isinstance(found, Cut)
+    assert found.usage.input == 7
+    assert (case.dropped, case.ended) == (1, False)
+
+
+@pytest.mark.parametrize("end", [(), (BROKEN,)], ids=["clean", "cut"])
+async def test_between_blocks_an_overloaded_event_ends_it(end):
+    case = Case(START, OPEN, DELTA, SHUT, *end)
+    assert isinstance(await case.run(), Cut)
+    assert (case.dropped, case.ended) == (0, True)
+    assert case.body.endswith(b'before it was complete."}}\n\n')
+
+
+@pytest.mark.parametrize("end", [(), (BROKEN,)], ids=["clean", "cut"])
+async def test_after_the_stop_reason_the_answer_is_whole(end):
+    case = Case(START, OPEN, DELTA, SHUT, STOP, *end)
+    assert isinstance(await case.run(), Success)
+    assert (case.dropped, case.ended) == (0, True)
+
+
+async def test_an_upstreams_error_after_content_is_passed_on_and_no_second_one_added():
+    case = Case(START, OPEN, DELTA, ERROR)
+    assert isinstance(await case.run(), Cut)
+    assert (case.body.count(b"event: error"), case.ended) == (1, True)
+
+
+async def test_an_answer_that_stops_without_content_is_an_answer():
+    assert isinstance(await Case(START, STOP, END).run(), Success)
+
+
+async def test_a_tool_call_commits_when_it_opens():
+    tool = OPEN.replace(b'"text"', b'"tool_use"')
+    case = Case(START, tool, BROKEN)
+    assert isinstance(await case.run(), Cut)
+    assert (case.statuses, case.dropped) == ([200], 1)
+
+
+async def test_more_than_may_be_held_is_committed_and_its_break_is_shown():
+    case = Case(START, b": " + b"x" * 300 + b"\n\n", limits=Limits(hold_bytes=200))
+    assert isinstance(await case.run(), Cut)
+    assert case.statuses == [200]
+    assert not case.ended or b"event: error" in case.body
+
+
+async def test_gzip_passes_as_it_came_but_not_after_headers_that_promised_identity():
+    packed = gzip.compress(b"".join(WHOLE))
+    case = Case(packed[:30], packed[30:], coding="gzip")
+    assert isinstance(await case.run(), Success)
+    assert zlib.decompress(case.body, 31) == b"".join(WHOLE)
+    early = Case(packed[:30], packed[30:], coding="gzip")
+    await early.down.start(200, [])
+    assert isinstance(await early.run(), Success)
+    assert early.body == b"".join(WHOLE)
+
+
+async def test_an_encoding_nobody_can_read_is_no_answer_once_identity_was_promised():
+    case = Case(b"\x8b\x00", coding="br")
+    assert isinstance(await case.run(), Success)
+    early = Case(b"\x8b\x00", coding="br")
+    await early.down.start(200, [])
+    assert await early.run() == Garbage("encoding")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "outcome"),
+    [
+        (b"", "application/json", Garbage("empty")),
+        (b"<html>", "application/json", Garbage("html")),
+        (b"{}", "text/html", Garbage("html")),
+        (b'{"type":', "application/json", Garbage("json")),
+        (b'{"type":"error"}', "application/json", Garbage("error")),
+    ],
+)
+async def test_json_that_is_no_answer_is_a_failure_nobody_saw(body, kind, outcome):
+    assert await Case(body, kind=kind).run() == outcome
+
+
+async def test_a_cut_json_body_is_a_failure_nobody_saw():
+    assert await Case(b'{"a"', BROKEN, kind="application/json").run() == NetworkFailure("reset")
+
+
+async def test_json_is_never_written_into_a_stream_that_has_begun():
+    for limits in (Limits(), Limits(hold_json_bytes=5)):
+        case = Case(b'{"type":', b'"message"}', kind="application/json", limits=limits)
+        await case.down.start(200, [])
+        assert await case.run() == Garbage("json")
+
+
+async def test_json_too_long_to_check_is_passed_on_and_its_break_is_shown():
+    limits = Limits(hold_json_bytes=5)
+    case = Case(b"123456", b"789", kind="application/json", limits=limits)
+    assert isinstance(await case.run(), Success)
+    assert (case.body, case.ended) == (b"123456789", True)
+    broken = Case(b"123456", BROKEN, kind="application/json", limits=limits)
+    assert isinstance(await broken.run(), Cut)
+    assert broken.dropped == 1
+
+
+async def test_an_answer_of_unknown_form_is_not_judged():
+    case = Case(b"\x89PNG", kind="image/png", checked=False)
+    assert isinstance(await case.run(), Success)
+    assert case.body == b"\x89PNG"
+
+
+async def test_the_kind_of_answer_is_read_in_any_case_of_letters():
+    assert isinstance(await Case(*WHOLE, kind="Text/Event-Stream").run(), Success)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from maxpool import Lease, Refusal, Success
+from maxpool.adapters.clock import SystemClock
+from maxpool.core.eligibility import Reason
+from maxpool.core.pool import Pool
+from maxpool.core.settings import PoolSettings
+from maxpool.service.limits import Limits
+from maxpool.service.tasks import Tasks
+from maxpool.service.waiting import WaitingRoom
+from tests.make import account, ask
+
+NOBODY: frozenset[str] = frozenset()
+
+
+class Room:
+    """A waiting room over a pool with one slot."""
+
+    def __init__(self, *, queue_bytes: int = 1000, **settings) -> None:
+        self.clock = SystemClock()
+        chosen = PoolSettings(slots_per_account=1, **settings)
+        self.pool = Pool([account("a")], chosen, self.clock.now())
+        limits = Limits(queue_bytes=queue_bytes)
+        self.waiting = WaitingRoom(self.pool, self.clock, limits, Tasks())
+
+    async def take(self, size: int = 10, **given):
+        return await self.waiting.acquire(ask(**given), NOBODY, size)
+
+    def join(self, **given):
+        return asyncio.ensure_future(self.take(**given))
+
+    def give_back(self, lease) -> None:
+        self.pool.release(lease, Success(), self.clock.now())
+        self.waiting.wake()
+
+    def empty(self) -> bool:
+        left = self.waiting
+        return not (left.parked or left.bytes or len(self.pool.queue))
+
+
+async def test_waiters_are_served_in_their_order_by_the_event_that_frees_a_slot():
+    room = Room()
+    held = await room.take()
+    first, second = room.join(), room.join()
+    await asyncio.sleep(0)
+    room.give_back(held)
+    lease = await first
+    assert isinstance(lease, Lease)
+    assert not second.done()
+    room.give_back(lease)
+    assert isinstance(await second, Lease)
+    assert room.empty()
+
+
+async def test_a_waiter_that_leaves_frees_its_place():
+    room = Room()
+    await room.take()
+    waiter = room.join()
+    await asyncio.sleep(0)
+    assert room.waiting.bytes == 10
+    waiter.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert room.empty()
+
+
+async def test_a_lease_handed_to_a_waiter_that_leaves_at_that_moment_goes_to_the_next():
+    room = Room()
+    held = await room.take()
+    first, second = room.join(), room.join()
+    await asyncio.sleep(0)
+    room.give_back(held)  # the lease is the first one's, who has not run yet
+    first.cancel()
+    lease = await asyncio.wait_for(second, 1)
+    assert isinstance(lease, Lease)
+    assert first.cancelled()
+    assert len(room.pool.running) == 1
+    room.give_back(lease)
+    assert not room.pool.running
+    assert room.empty()
+
+
+async def test_who_waits_too_long_is_refused_at_its_time():
+    room = Room()
+    await room.take()
+    found = await asyncio.wait_for(room.take(max_wait_s=0.05), 1)
+    assert isinstance(found, Refusal)
+    assert room.empty()
+
+
+async def test_bodies_beyond_the_bound_do_not_wait():
+    room = Room(queue_bytes=25)
+    await room.take()
+    waiters = [room.join() for _ in range(2)]
+    await asyncio.sleep(0)
+    found = await room.take()
+    assert isinstance(found, Refusal)
+    assert found.reason is Reason.QUEUE_FULL
+    assert len(room.pool.queue) == 2
+    for waiter in waiters:
+        waiter.cancel()
+
+
+async def test_closing_answers_every_waiter_and_takes_no_more():
+    room = Room()
+    await room.take()
+    waiter = room.join()
+    await asyncio.sleep(0)
+    room.waiting.close()
+    for found in (await waiter, await room.take()):
+        assert isinstance(found, Refusal)
+        assert found.reason is Reason.PAUSED
+    assert room.empty()
+
+
+async def test_a_cooldown_that_ends_wakes_without_polling():
+    room = Room(key_price_after_s=0.05)
+    room.pool.states["a"].cool(Reason.NETWORK, room.clock.now() + 0.1)
+    room.pool.index.renew("a", room.clock.now())
+    found = await asyncio.wait_for(room.take(), 1)
+    assert isinstance(found, Lease)
+
+
+@pytest.mark.parametrize("size", [0, 10**9])
+async def test_a_free_account_never_asks_for_a_bodys_size(size):
+    assert isinstance(await Room(queue_bytes=1).take(size), Lease)

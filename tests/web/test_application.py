@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from tests.rig import rig
+
+
+async def test_unknown_paths_name_what_there_is():
+    async with rig() as it:
+        got = await it.get("/v1/nothing")
+        assert got.error == (404, "not_found_error")
+        assert "POST /v1/messages" in got.json["error"]["message"]
+        assert got.json["request_id"]
+
+
+async def test_a_wrong_method_names_the_right_one():
+    async with rig() as it:
+        got = await it.send("DELETE", "/status", {}, b"")
+        assert got.error == (405, "invalid_request_error")
+        assert "GET" in got.fields["allow"]
+
+
+async def test_a_path_with_a_slash_too_many_is_not_redirected():
+    async with rig() as it:
+        for path in ("/v1/models/", "/status/", "/v1/messages/"):
+            got = await it.get(path)
+            assert (got.status, got.fields.get("location")) == (404, None)
+
+
+async def test_a_crash_is_a_500_in_the_apis_shape():
+    async with rig() as it:
+        it.proxy.reloader = None  # type: ignore[assignment]
+        got = await it.get("/status")
+        assert got.error == (500, "api_error")
+        assert got.json["request_id"] in got.json["error"]["message"]
+
+
+async def test_the_small_pages_answer():
+    async with rig() as it:
+        assert (await it.send("HEAD", "/", {}, b"")).status == 200
+        assert (await it.send("HEAD", "/api/hello", {}, b"")).status == 200
+        assert (await it.get("/status.css")).fields["content-type"].startswith("text/css")
