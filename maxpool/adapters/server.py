@@ -198,6 +198,7 @@ class Server:
         self._limit: asyncio.Timeout | None = None
         self._stopped = asyncio.Event()
         self._startup_error: BaseException | None = None
+        self._started = False
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 self._call,
@@ -251,6 +252,7 @@ class Server:
             if isinstance(exc, SystemExit):  # uvicorn's way to say that start-up failed
                 raise self._startup_error or MaxpoolError("the application did not start") from None
             raise
+        self._started = True
 
     async def stop(self, graceful_s: float | None = None) -> None:
         """Stop accepting, let running answers finish for `graceful_s`, then end the rest.
@@ -258,6 +260,10 @@ class Server:
         A second call while the first one drains shortens the wait to its own limit.
         """
         seconds = self._graceful_s if graceful_s is None else graceful_s
+        if not self._started:
+            self._close_sockets()
+            self._stopped.set()
+            return
         if self._limit is not None:
             self._hasten(self._limit, seconds)
             await self._stopped.wait()

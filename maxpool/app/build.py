@@ -32,6 +32,7 @@ from maxpool.service.models import ModelList
 from maxpool.service.origins import EVERYONE, Origins, origin_of, origins_in
 from maxpool.service.pulse import Pulse
 from maxpool.service.reload import Reloader
+from maxpool.service.revival import Revival
 from maxpool.service.stats import Stats
 from maxpool.service.tasks import Tasks
 from maxpool.service.timers import Timers
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("maxpool")
 
 SAVE_TICK_S = 1.0
+SECRETS_TICK_S = 5.0
 
 
 def destinations_of(config: Config) -> dict[str, Destination]:
@@ -92,6 +94,7 @@ class Maxpool:
     destinations: dict[str, Destination]
     secrets: SecretSource
     notices: list[str]
+    revival: Revival
     forwarder: Forwarder = field(init=False)
     reloader: Reloader = field(init=False)
     app: Guard = field(init=False)
@@ -106,7 +109,7 @@ class Maxpool:
             config_path=str(self.config_path) if self.config_path is not None else None,
             config_loaded_at=self.reloader.loaded_at,
             config_error=self.reloader.error,
-            notices=(*self.notices, *self.reloader.notices()),
+            notices=(*self.notices, *self.revival.notices(), *self.reloader.notices()),
             jobs=jobs,
         )
 
@@ -116,6 +119,7 @@ class Maxpool:
         self.tasks.spawn(self.pulse.run(), "pulse", finish=False)
         if self.keeper is not None:
             self.timers.every(SAVE_TICK_S, "save", self.keeper.tick)
+        self.timers.every(SECRETS_TICK_S, "secrets", self.revival.look_at_files)
         if self.config_path is not None:
             watch = self.reloader.follow(changes(self.config_path))
             self.tasks.spawn(watch, "config watch", finish=False)
@@ -148,12 +152,13 @@ class Maxpool:
                 self.pool.update(account, now)
         self.destinations.clear()
         self.destinations.update(destinations_of(config))
-        self.tokens.refer(references_of(config))
+        self.tokens.refer(references_of(config), plans_of(config))
         self.bind_origins()
         self.app.admit(rules)
         self.forwarder.limit(limits)
         self.pulse.limits = limits
         self.waiting.wake()
+        self.tasks.spawn(self.revival.look(), "secrets")
 
     def bind_origins(self, confirmed: Iterable[str] = ()) -> None:
         """Lock accounts whose `base_url` leads elsewhere than their credential was used for.
@@ -180,6 +185,11 @@ def references_of(config: Config) -> dict[str, str]:
     return {entry.stable_id: entry.secret or "" for entry in config.accounts}
 
 
+def plans_of(config: Config) -> frozenset[str]:
+    """Ids of the accounts that may use a subscription's token."""
+    return frozenset(e.stable_id for e in config.accounts if e.kind == "subscription")
+
+
 def build(
     config: Config,
     *,
@@ -201,6 +211,8 @@ def build(
     pool = _pool(config, store, clock.now(), (notices, origins, destinations))
     limits, tasks = limits_of(config), Tasks()
     ca_file = config.upstream.ca_file
+    tokens = Tokens(secrets, references_of(config), plans_of(config))
+    waiting = WaitingRoom(pool, clock, limits, tasks)
     built = Maxpool(
         config=config,
         config_path=config_path,
@@ -213,11 +225,12 @@ def build(
             keepalive_expiry_s=config.upstream.keepalive_expiry_s,
             ca_file=str(ca_file) if ca_file is not None else None,
         ),
-        waiting=WaitingRoom(pool, clock, limits, tasks),
+        waiting=waiting,
         pulse=Pulse(clock, limits, tasks),
         keeper=Keeper(pool, store, clock, origins) if store is not None else None,
         stats=Stats(),
-        tokens=Tokens(secrets, references_of(config)),
+        tokens=tokens,
+        revival=Revival(pool, tokens, origins, destinations, waiting, clock),
         origins=origins,
         destinations=destinations,
         secrets=secrets,

@@ -15,7 +15,6 @@ from maxpool.adapters.store import SqliteStateStore
 from maxpool.config import derive
 from maxpool.config.load import Loaded
 from maxpool.config.load import load as load_config
-from maxpool.core.lease import CredentialChange
 from maxpool.core.snapshot import VERSION as SNAPSHOT_VERSION
 from maxpool.service.logs import set_up_logging
 
@@ -49,7 +48,7 @@ async def run(
             load=lambda: load_config(loaded.path, overrides=loaded.overrides),
         )
         built.bind_origins(confirm)
-        await _check_secrets(built)
+        await built.revival.look()
         server = _server(built, config)
         stop = _signals()
         with suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
@@ -57,11 +56,18 @@ async def run(
         await server.start()
         settle_memory()
         announce(server.url)
-        for notice in built.notices:
+        for notice in built.facts().notices:
             announce(notice)
         if not derive.key_required(config) and config.accounts:
             announce("Note: without [server] require_key every local user can spend this quota.")
         await stop.wait()
+        running = built.pool.view(built.clock.now()).in_flight
+        if running:
+            answers = "1 running answer" if running == 1 else f"{running} running answers"
+            announce(
+                f"Stopping: {answers} may finish within {config.server.drain_s:g} s; "
+                "another Ctrl-C ends at once."
+            )
         built.waiting.close()
         second = _signals()
         await hurry_or_drain(server, second)
@@ -88,16 +94,6 @@ async def hurry_or_drain(server: Server, second: asyncio.Event) -> None:
     if not stopping.done():
         await server.stop(0.0)
     await stopping
-
-
-async def _check_secrets(built: Maxpool) -> None:
-    """Say at once which account's secret cannot be found; the others serve all the same."""
-    enabled = {a: s for a, s in built.pool.states.items() if s.enabled}
-    for account_id, error in (await built.tokens.missing(enabled)).items():
-        text = f"Account {enabled[account_id].account.name!r}: {error.message}. {error.hint}"
-        built.notices.append(text)
-        change = CredentialChange("dead", reason=f"no secret: {error.message}"[:200])
-        built.pool.credential(account_id, change, built.clock.now())
 
 
 def _server(built: Maxpool, config: Config) -> Server:

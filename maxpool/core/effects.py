@@ -114,11 +114,15 @@ class Effects:
         s = self.settings
         match outcome:
             case outcomes.AuthRejected():
-                state.health.end(HealthEvent.LOGIN_DIED, "the credential was not accepted")
+                state.health.end(
+                    HealthEvent.LOGIN_DIED, "the upstream refused its credential (401)"
+                )
             case outcomes.AuthFinal(reason):
-                state.health.end(HealthEvent.LOGIN_DIED, reason)
+                state.health.end(HealthEvent.LOGIN_DIED, reason or "the upstream ended its login")
             case outcomes.AccountClosed(reason):
-                state.health.end(HealthEvent.ORGANISATION_CLOSED, reason)
+                state.health.end(
+                    HealthEvent.ORGANISATION_CLOSED, reason or "the upstream disabled it"
+                )
             case outcomes.Forbidden():
                 step = self._growing(
                     state, Reason.FORBIDDEN, s.forbidden_initial_s, s.forbidden_max_s

@@ -48,6 +48,7 @@ class AccountView:
     enabled: bool
     state: str
     unavailable: Unavailable | None
+    detail: str
     in_flight: int
     slots: int
     soft_limit: float
@@ -204,6 +205,7 @@ def _account(state: AccountState, sessions: int, now: float, ctx: Context) -> Ac
         enabled=state.enabled,
         state=state_name(state, block, slots),
         unavailable=block,
+        detail=state.health.reason,
         in_flight=state.in_flight,
         slots=slots,
         soft_limit=state.soft_limit(now, ctx.settings),

@@ -89,7 +89,11 @@ class Endings:
                 answer = self._own(job, 502, self._logins(trail))
             case NetworkFailure():
                 detail = failed.body.decode(errors="replace")[:200] or outcome.kind
-                message = f"The upstream could not be reached ({detail}). Check the network."
+                tried = self._tried(trail)
+                message = (
+                    f"The upstream could not be reached ({detail}) for: {tried}. Check the network, "
+                    "and the account's base_url."
+                )
                 answer = self._own(job, 502, message, should_retry=True)
             case Garbage():
                 message = f"The upstream sent no usable answer ({outcome.kind})."
@@ -158,11 +162,10 @@ class Endings:
         )
 
     def _logins(self, trail: Trail) -> str:
-        names = ", ".join(sorted(self.name(a) for a in trail.tried)) or "an account"
         return (
-            f"The upstream did not accept the credential of: {names}. No other account can serve "
-            "this request. Check each account's `secret` in the maxpool configuration and restart "
-            "maxpool; `maxpool status` shows the reason for each."
+            f"The upstream did not accept the credential of: {self._tried(trail)}. No other account can serve "
+            "this request. Renew each account's `secret` where the maxpool configuration says it is; "
+            "`maxpool status` shows the reason for each."
         )
 
     def _blocked(self, refusal: Refusal, job: Job, now: float) -> dict[str, str]:
@@ -174,6 +177,9 @@ class Endings:
             if isinstance(block, Unavailable) and block.reason is refusal.reason:
                 found[account_id] = state.account.name
         return found
+
+    def _tried(self, trail: Trail) -> str:
+        return ", ".join(sorted(self.name(a) for a in trail.tried)) or "an account"
 
     async def _estimate(self, job: Job, down: Downstream) -> None:
         body = b'{"input_tokens": %d}' % max(job.request.input_tokens, 1)

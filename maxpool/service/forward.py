@@ -5,11 +5,14 @@ The only place where a lease is taken for a request, and `Holding` the only plac
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from maxpool.core.lease import (
+    AccountClosed,
+    AuthFinal,
     AuthRejected,
     ClientGone,
     Internal,
@@ -45,6 +48,9 @@ if TYPE_CHECKING:
     from maxpool.service.stats import Stats
     from maxpool.service.tokens import Credential, Tokens
     from maxpool.service.waiting import WaitingRoom
+
+
+log = logging.getLogger("maxpool.request")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +137,7 @@ class Forwarder:
                 break
             trail.last = failed
             trail.tried.add(found.account_id)
+            self._note(job, held, failed)
             if not await self._goes_on(job, failed, trail, found.account_id):
                 await self.endings.give_up(job, down, trail, failed)
                 break
@@ -177,6 +184,16 @@ class Forwarder:
             await self._pause(self.limits.backoff_s, trail)
         return True
 
+    def _note(self, job: Job, held: Holding, failed: Failed) -> None:
+        """Say what failed; names and kinds only, never a word of request or answer."""
+        name, outcome = self.endings.name(held.lease.account_id), failed.outcome
+        kind = outcome_class(outcome)
+        if isinstance(outcome, AuthRejected | AuthFinal | AccountClosed):
+            self.tokens.refuse(held.lease.account_id, held.credential)
+            log.warning("account %s: %s, it serves no more (status %d)", name, kind, failed.status)
+        else:
+            log.info("request %s: %s on %s (status %d)", job.request_id, kind, name, failed.status)
+
     # -- one try ---------------------------------------------------------------------------------
 
     async def _use(self, job: Job, down: Downstream, held: Holding, trail: Trail) -> Failed | None:
@@ -203,8 +220,8 @@ class Forwarder:
     async def _try(self, job: Job, down: Downstream, held: Holding, trail: Trail) -> Failed | None:
         """One send and its answer; None when the caller got it."""
         lease = held.lease
-        destination = self.destinations.get(lease.account_id)
-        if destination is None:  # the account was removed meanwhile
+        destination = self._destination(lease.account_id)
+        if destination is None:
             return Failed(NetworkFailure("removed", sent=False))
         try:
             credential = await self.tokens.bearer(lease.account_id, destination)
@@ -234,6 +251,7 @@ class Forwarder:
         answered_at = self.clock.now()
         trail.upstream_s += answered_at - sent_at
         if isinstance(reply, Unreachable):
+            trail.unsent += not reply.sent
             return Failed(NetworkFailure(reply.kind, reply.sent), 0, (), reply.detail.encode())
         try:
             failed = await self._answer(job, down, held, trail, reply)
@@ -310,10 +328,17 @@ class Forwarder:
         """Get the bearer anew; False when it is the one that was just refused."""
         account_id = held.lease.account_id
         trail.renewed.add(account_id)
-        destination = self.destinations.get(account_id)
+        destination = self._destination(account_id)
         if destination is None:
             return False
         return await self.tokens.renew(account_id, destination, held.credential)
+
+    def _destination(self, account_id: str) -> Destination | None:
+        """Where to send; None once a new config removed the account or moved it unconfirmed."""
+        state = self.pool.states.get(account_id)
+        if state is None or state.credential.dead:
+            return None
+        return self.destinations.get(account_id)
 
     def _header_timeout(self, job: Job) -> float:
         if job.counts_tokens:

@@ -63,25 +63,29 @@ class ModelList:
                 continue
             if account.models:
                 found.update(name for name in account.models if "*" not in name)
-            elif (base_url := self.destinations[account.id].base_url) not in asked:
-                asked.add(base_url)
-                found.update(await self._listed(account, base_url))
+                continue
+            destination = self.destinations.get(account.id)
+            # A locked account's bearer goes nowhere: its origin may not be the confirmed one.
+            if destination is None or state.credential.dead or destination.base_url in asked:
+                continue
+            asked.add(destination.base_url)
+            found.update(await self._listed(account, destination))
         return sorted(found)
 
-    async def _listed(self, account: Account, base_url: str) -> tuple[str, ...]:
-        now = self.clock.now()
+    async def _listed(self, account: Account, destination: Destination) -> tuple[str, ...]:
+        now, base_url = self.clock.now(), destination.base_url
         kept = self.known.get(base_url)
         if kept is not None and 0 <= now < kept[0]:
             return kept[1]
-        fresh = await self._ask(account, base_url)
+        fresh = await self._ask(account, destination)
         ids = fresh if fresh is not None else (kept[1] if kept is not None else ())
         self.known[base_url] = (now + (LIST_AGE_S if fresh is not None else FAILED_AGE_S), ids)
         return ids
 
-    async def _ask(self, account: Account, base_url: str) -> tuple[str, ...] | None:
+    async def _ask(self, account: Account, destination: Destination) -> tuple[str, ...] | None:
         """What the upstream lists, None when it did not say."""
         try:
-            credential = await self.tokens.bearer(account.id, self.destinations[account.id])
+            credential = await self.tokens.bearer(account.id, destination)
         except SecretError:
             return None
         headers = [API_VERSION, (b"accept-encoding", b"identity")]
@@ -92,7 +96,7 @@ class ModelList:
         reply = await self.upstream.send(
             Call(
                 method="GET",
-                url=f"{base_url}/v1/models?limit=1000",
+                url=f"{destination.base_url}/v1/models?limit=1000",
                 headers=headers,
                 body=b"",
                 connect_timeout_s=TIMEOUT_S,

@@ -35,6 +35,7 @@ class Origins:
     """Bound origins by account id; saved with the pool's state."""
 
     bound: dict[str, str] = field(default_factory=dict)
+    locked: set[str] = field(default_factory=set)
 
     def bind(
         self, destinations: Mapping[str, Destination], confirmed: frozenset[str] = frozenset()
@@ -44,12 +45,15 @@ class Origins:
         for account_id, destination in destinations.items():
             new = origin_of(destination.base_url)
             old = self.bound.setdefault(account_id, new)
-            if old == new:
+            if old == new and account_id not in self.locked:
                 continue
             allowed = account_id in confirmed or EVERYONE in confirmed
-            locks = not allowed and not (_local(old) and _local(new))
-            if not locks:
+            locks = old != new and not allowed and not (_local(old) and _local(new))
+            if locks:
+                self.locked.add(account_id)
+            else:  # confirmed, harmless, or back where it belongs
                 self.bound[account_id] = new
+                self.locked.discard(account_id)
             moved.append(Moved(account_id, old, new, locks))
         return moved
 

@@ -42,6 +42,10 @@ class Reloader:
     error: str | None = None
     restart_for: tuple[str, ...] = field(default=())
     reloads: int = 0
+    first: Config = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.first = self.config
 
     async def follow(self, changes: AsyncIterator[None]) -> None:
         """Reload at each change, until cancelled."""
@@ -59,24 +63,21 @@ class Reloader:
         except MaxpoolError as error:
             self._keep(f"{error.message} {error.hint}".strip())
             return False
-        cold = cold_changes(self.config, fresh)
-        if cold:
+        # Against the first config: what runs of the cold keys are still its values.
+        cold = tuple(cold_changes(self.first, fresh))
+        if cold and cold != self.restart_for:
             log.warning("config: a restart is needed for %s", ", ".join(cold))
-        # Cold keys stay named until the restart: the running values are still the first ones.
-        self.restart_for = tuple(dict.fromkeys((*self.restart_for, *cold)))
+        self.restart_for = cold
         self.config, self.error, self.loaded_at = fresh, None, self.clock.now()
         self.reloads += 1
         log.info("config: reloaded, %d accounts", len(fresh.accounts))
         return True
 
     def notices(self) -> tuple[str, ...]:
-        """What the status page says about the config."""
-        found = []
-        if self.error is not None:
-            found.append(f"The config file is wrong, the old one stays in force: {self.error}")
-        if self.restart_for:
-            found.append(f"Restart maxpool to apply: {', '.join(self.restart_for)}.")
-        return tuple(found)
+        """What the status page says besides `error`."""
+        if not self.restart_for:
+            return ()
+        return (f"Restart maxpool to apply: {', '.join(self.restart_for)}.",)
 
     def _keep(self, error: str) -> None:
         log.error("config: the old one stays in force: %s", error)

@@ -51,6 +51,7 @@ class Trail:
     began: float
     tried: set[str] = field(default_factory=set)
     sends: int = 0
+    unsent: int = 0  # of these, never left: no connection; the network budget bounds them
     trying_s: float = 0.0
     network_since: float | None = None
     others_asked: bool = False
@@ -64,7 +65,7 @@ class Trail:
     def spent(self, limits: Limits) -> bool:
         """Whether nothing more may be sent; a first try that hung never keeps a second one away."""
         late = self.trying_s >= limits.trying_limit_s and self.sends > 1
-        return late or self.sends >= limits.max_sends
+        return late or self.sends - self.unsent >= limits.max_sends
 
     def network_spent(self, now: float, limits: Limits) -> bool:
         """Whether the network has failed for too long."""

@@ -14,9 +14,13 @@ from maxpool.errors import SecretError
 from maxpool.wire.headers import authorization
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from maxpool.ports import Destination, Secret, SecretSource
+
+
+PLAN_TOKEN = "sk-ant-oat"  # noqa: S105 - a prefix
+"""How a subscription's token begins (`claude setup-token`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,9 @@ class Tokens:
 
     source: SecretSource
     references: Mapping[str, str]
+    plans: frozenset[str] | None = None  # ids that may use a subscription's token, None = all
     ready: dict[str, Credential] = field(default_factory=dict)
+    refused: dict[str, Credential] = field(default_factory=dict)
     resolving: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def bearer(self, account_id: str, destination: Destination) -> Credential:
@@ -50,6 +56,11 @@ class Tokens:
         value = secret.reveal() if secret is not None else ""
         mode = destination.auth_header if value else "none"
         header, oauth = authorization(value, mode)
+        if value.startswith(PLAN_TOKEN) and self.plans is not None and account_id not in self.plans:
+            raise SecretError(
+                "this secret is a subscription's token",
+                'Set kind = "subscription" for the account; it then serves Claude Code only.',
+            )
         found = Credential(header, oauth)
         if self.references.get(account_id) == reference:  # else the config has changed meanwhile
             self.ready[account_id] = found
@@ -70,22 +81,22 @@ class Tokens:
         """Resolve the reference anew at the next use (a rotated key in its file, say)."""
         self.ready.pop(account_id, None)
 
-    def refer(self, references: Mapping[str, str]) -> None:
+    def refuse(self, account_id: str, credential: Credential | None) -> None:
+        """The upstream did not accept it; another one is a new login."""
+        if credential is not None:
+            self.refused[account_id] = credential
+
+    def in_file(self, account_id: str) -> bool:
+        """Whether the account's secret is read from a file."""
+        return self.references.get(account_id, "").startswith("file:")
+
+    def refer(self, references: Mapping[str, str], plans: frozenset[str] | None = None) -> None:
         """Take new references; a credential whose reference changed is resolved anew."""
+        self.plans = plans
         for account_id in list(self.ready):
             if references.get(account_id) != self.references.get(account_id):
                 self.forget(account_id)
         self.references = references
-
-    async def missing(self, account_ids: Iterable[str]) -> dict[str, SecretError]:
-        """Which of these accounts' secrets cannot be found, and why."""
-        found: dict[str, SecretError] = {}
-        for account_id in account_ids:
-            try:
-                await self._resolve(account_id)
-            except SecretError as error:
-                found[account_id] = error
-        return found
 
     async def _resolve(self, account_id: str) -> Secret | None:
         reference = self.references.get(account_id)

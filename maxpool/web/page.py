@@ -35,14 +35,17 @@ h1 { font-size: 15px; font-weight: 600; margin: 0 0 4px; color: var(--dim); }
 .state { font-size: 13px; font-weight: 600; white-space: nowrap; }
 .ready { color: var(--ok); } .busy, .cooling, .draining { color: var(--warn); }
 .benched, .locked_out, .closed { color: var(--bad); } .disabled { color: var(--dim); }
-.window { display: grid; grid-template-columns: 74px 1fr 46px; gap: 8px; align-items: center;
+.window { display: grid; grid-template-columns: 24px 1fr 46px; gap: 8px; align-items: center;
   margin-top: 10px; font-size: 13px; }
 .window svg { width: 100%; height: 10px; display: block; border-radius: 5px; }
 .track { fill: var(--track); } .fill { fill: var(--bar); } .hot { fill: var(--warn); }
 .full { fill: var(--bad); } .pace { stroke: var(--ink); stroke-width: .7; }
 .window .share { text-align: right; font-variant-numeric: tabular-nums; }
 .window .note { grid-column: 2 / 4; color: var(--dim); margin-top: -4px; }
-.why { margin: 8px 0 0; font-size: 13px; color: var(--bad); }
+.why { margin: 8px 0 0; font-size: 13px; color: var(--bad); overflow-wrap: anywhere; }
+.notice { margin: 0 0 12px; padding: 10px 14px; border: 1px solid var(--bad); border-radius: 8px;
+  color: var(--bad); font-size: 14px; overflow-wrap: anywhere; }
+.legend { margin: 12px 0 0; }
 h3 { font-size: 15px; margin: 28px 0 8px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; }
@@ -55,6 +58,12 @@ code { font: 13px ui-monospace, monospace; }
 """
 
 
+LEGEND = (
+    '<p class="small legend">The tick marks an even pace through the window; amber is well ahead of '
+    "it, red is used up.</p>"
+)
+
+
 def render(doc: dict[str, Any]) -> str:
     """The page for one status document."""
     s = doc["summary"]
@@ -63,14 +72,17 @@ def render(doc: dict[str, Any]) -> str:
     cards = (
         f'<section class="cards" aria-label="Accounts">{body}</section>' if body else _first_run()
     )
-    notices = "".join(f'<p class="why">{escape(n)}</p>' for n in doc["notices"])
+    told = list(doc["notices"])
+    if doc["config"]["error"]:
+        told.insert(0, f"The config file is wrong, the old one stays: {doc['config']['error']}")
+    notices = "".join(f'<p class="notice">{escape(n)}</p>' for n in told)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="refresh" content="{REFRESH_S}">'
         '<title>maxpool</title><link rel="stylesheet" href="/status.css"></head><body><main>'
         f"<h1>maxpool {escape(doc['version'])}</h1>"
-        f'<p class="verdict">{escape(s["verdict"])}</p>{notices}{_facts(doc)}{cards}'
+        f'<p class="verdict">{escape(s["verdict"]).replace(" %", "&nbsp;%")}</p>{notices}{_facts(doc)}{cards}'
         f"{_queue(doc)}{_sessions(doc, names)}"
         '<p class="small"><a href="/status?format=json">the same as JSON</a></p>'
         "</main></body></html>"
@@ -90,10 +102,9 @@ def _facts(doc: dict[str, Any]) -> str:
         ("moves", harm["moves"]),
         ("up", duration(doc["uptime_s"])),
     ]
-    for name in ("5h", "7d"):
-        free = s["headroom"][name]
-        if free is not None:
-            shown.append((f"{name} free", f"{free * 100:.0f} %"))
+    free = s["headroom"]["7d"]
+    if free is not None:
+        shown.insert(0, ("7-day capacity free", f"{free * 100:.0f}\u00a0%"))
     spans = "".join(f"<span>{escape(k)} <b>{escape(str(v))}</b></span>" for k, v in shown)
     return f'<p class="facts">{spans}</p>'
 
@@ -102,13 +113,15 @@ def _card(a: dict[str, Any], now: float) -> str:
     kind = " · ".join(x for x in (a["kind"].replace("_", " "), a["plan"]) if x)
     hour = a["last_hour"]
     p50 = "" if hour["p50_ms"] is None else f" · median {hour['p50_ms']:.0f} ms"
-    windows = "".join(_window(w, now) for w in a["windows"])
+    stopped = any(w["benched_until"] for w in a["windows"])
+    windows = "".join(_window(w, now, burns=not stopped) for w in a["windows"])
     return (
         f'<article class="card"><header><h2>{escape(a["name"])}</h2>'
         f'<span class="state {escape(a["state"])}">{escape(a["state"].replace("_", " "))}</span>'
         f'</header><div class="kind">{escape(kind)}</div>{_why(a, now)}{windows}'
-        f'{_buckets(a)}<p class="small">{a["in_flight"]} of {a["slots"]} slots · {a["sessions"]} sessions · '
-        f"{hour['requests']} requests this hour, {hour['failed']} failed{p50}</p></article>"
+        f'{_buckets(a)}<p class="small">{a["in_flight"]} of {a["slots"]} slots · '
+        f"{_count(a['sessions'], 'session')} · {_count(hour['requests'], 'request')} this hour, "
+        f"{hour['failed']} failed{p50}</p></article>"
     )
 
 
@@ -122,17 +135,23 @@ def _buckets(a: dict[str, Any]) -> str:
     return f'<p class="small">rate limits left: {", ".join(told[:3])}</p>' if told else ""
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _why(a: dict[str, Any], now: float) -> str:
     block = a["unavailable"]
     if block is None:
         return ""
     text = block["reason"].replace("_", " ")
+    if block["detail"]:
+        text = block["detail"]
     if block["until"] is not None:
         text += f", back in {duration(max(block['until'] - now, 0))}"
     return f'<p class="why">{escape(text)}</p>'
 
 
-def _window(w: dict[str, Any], now: float) -> str:
+def _window(w: dict[str, Any], now: float, *, burns: bool) -> str:
     used = w["utilization"]
     share = "?" if used is None else f"{used * 100:.0f} %"
     width = 0.0 if used is None else min(max(used, 0.0), 1.0) * 100
@@ -142,7 +161,7 @@ def _window(w: dict[str, Any], now: float) -> str:
     notes = []
     if w["reset_at"] is not None:
         notes.append(f"resets in {duration(max(w['reset_at'] - now, 0))}")
-    if w["exhausts_at"] is not None and not w["benched_until"]:
+    if w["exhausts_at"] is not None and burns:
         notes.append(f"empty in {duration(max(w['exhausts_at'] - now, 0))} at this pace")
     tick = ""
     if used and w["pace"]:
@@ -171,7 +190,7 @@ def _queue(doc: dict[str, Any]) -> str:
 
 def _sessions(doc: dict[str, Any], names: dict[str, str]) -> str:
     rows = "".join(
-        f'<tr><td class="id">{escape(s["session"])}</td>'
+        f'<tr><td class="id">{escape(_short(s["session"]))}</td>'
         f"<td>{escape(names.get(s['account'], s['account']))}</td><td>{s['turns']}</td>"
         f"<td>{s['moves']}</td><td>{duration(s['idle_s'])}</td></tr>"
         for s in doc["sessions"]["list"][:20]
@@ -180,6 +199,12 @@ def _sessions(doc: dict[str, Any], names: dict[str, str]) -> str:
         return ""
     head = "<tr><th>session</th><th>at home on</th><th>turns</th><th>moves</th><th>idle</th></tr>"
     return f'<h3>Sessions</h3><div class="scroll"><table>{head}{rows}</table></div>'
+
+
+def _short(session: str) -> str:
+    """The beginning of a session's id, and of its sub-agent's."""
+    own, _, agent = session.partition("/")
+    return own[:13] + (f" / {agent[:8]}" if agent else "")
 
 
 def _first_run() -> str:

@@ -136,7 +136,8 @@ def verdict(
             f"next one back at {_clock(back)}" if back is not None else "none comes back by itself"
         )
     elif empty_at is not None and free_5h:
-        parts.append(f"dry at {_clock(empty_at)} at this pace")
+        paid = any(a.account.paid and a.enabled and a.state in READY_STATES for a in view.accounts)
+        parts.append(f"{'plans ' if paid else ''}dry at {_clock(empty_at)} at this pace")
     return ", ".join(parts)
 
 
@@ -153,7 +154,7 @@ def account(a: AccountView) -> dict[str, Any]:
         "state": a.state,
         "unavailable": None
         if block is None
-        else {"reason": block.reason.value, "until": block.until},
+        else {"reason": block.reason.value, "until": block.until, "detail": a.detail or None},
         "in_flight": a.in_flight,
         "slots": a.slots,
         "soft_limit": round(a.soft_limit, 1),
@@ -173,7 +174,7 @@ def account(a: AccountView) -> dict[str, Any]:
             "expires_at": a.credential.expires_at,
             "refreshed_at": a.credential.refreshed_at,
             "grant_expires_at": None,
-            "dead": a.credential.dead or None,
+            "dead": a.detail or a.credential.dead or None,
         },
         "last_hour": {**_counts(a.last_hour), "p50_ms": a.p50_ms},
         "last_15_min": _counts(a.last_15_min),

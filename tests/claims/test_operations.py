@@ -25,7 +25,7 @@ from tests.rig import CLAUDE_CODE, THREE, Rig, ask, plan, until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from maxpool.sim.plans import SimSettings
+    from maxpool.sim.plans import SimAccount, SimSettings
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ class Place:
 
     sim: SimUpstream
     folder: Path
-    people: tuple
+    people: tuple[SimAccount, ...]
     upstream_url: str
     level: str = "info"
     more: str = ""
@@ -204,8 +204,9 @@ async def test_a_config_that_becomes_wrong_leaves_the_server_as_it_was(tmp_path)
         good = one.config.read_text()
         one.config.write_text(good.replace("priority = 0", "priorty = 0"))
 
-        async def error():
-            return (await rig.status())["config"]["error"]
+        async def error() -> str | None:
+            told: str | None = (await rig.status())["config"]["error"]
+            return told
 
         async with asyncio.timeout(5):
             while (told := await error()) is None:  # noqa: ASYNC110 - another process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import anthropic
 import pytest
@@ -10,12 +11,16 @@ import pytest
 from maxpool.sim import faults
 from tests.rig import MODEL, key, rig
 
-TOOL = {
+TOOL: Any = {
     "name": "weather",
     "description": "The weather",
     "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}},
 }
-ASKED = {"model": MODEL, "max_tokens": 300, "messages": [{"role": "user", "content": "hello"}]}
+ASKED: dict[str, Any] = {
+    "model": MODEL,
+    "max_tokens": 300,
+    "messages": [{"role": "user", "content": "hello"}],
+}
 
 
 def test_the_sync_client_streams_and_does_not():
@@ -103,7 +108,7 @@ async def test_errors_arrive_as_the_sdks_own(pair):
     assert dead.value.status_code == 502
 
 
-async def whole(client):
+async def whole(client: Any) -> object:
     async with client.messages.stream(**ASKED) as stream:
         return await stream.get_final_message()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -172,6 +173,31 @@ async def test_a_redirect_is_not_followed_and_the_bearer_stays_at_its_origin():
             assert "location" not in got.fields
         assert other.connections == 0
         assert it.asked() == ["a"] * 3
+
+
+async def test_a_moved_accounts_bearer_goes_nowhere_until_its_owner_confirms():
+    async with rig(key("a")) as it:
+        (account_id,) = it.proxy.destinations
+        it.proxy.origins.bound[account_id] = "https://elsewhere.example"
+        it.proxy.bind_origins()
+        assert (await it.state("a"))["state"] == "locked_out"
+        assert (await it.post()).status == 502
+        assert (await it.get("/v1/models")).status == 200
+        assert not it.sim.requests
+        it.proxy.bind_origins(("a",))
+        assert (await it.post()).whole
+
+
+async def test_an_account_that_moves_between_two_tries_is_not_tried_again():
+    async with rig(limits={"retry_same_s": (0.2, 0.2)}) as it:
+        it.sim.inject(faults.overloaded(), "a", times=None)
+        answer = asyncio.ensure_future(it.post())
+        await until(lambda: it.asked() == ["a"])
+        account_id = next(iter(it.proxy.destinations))
+        it.proxy.origins.bound[account_id] = "https://elsewhere.example"
+        it.proxy.bind_origins()
+        assert (await answer).account in ("b", "c")
+        assert it.asked().count("a") == 1
 
 
 # -- smuggling -------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ class Caller:
     """The ASGI callables of one request: what was sent, and when the caller leaves."""
 
     def __init__(self) -> None:
-        self.sent: list[dict] = []
+        self.sent: list[dict[str, Any]] = []
         self.left = asyncio.Event()
         self.takes = asyncio.Event()
         self.takes.set()

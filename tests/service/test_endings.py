@@ -33,7 +33,8 @@ class Case:
     """The end of one request."""
 
     def __init__(self, *, counts=False, early=False) -> None:
-        self.body, self.head = b"", {}
+        self.body, self.status = b"", 0
+        self.head: dict[bytes, bytes] = {}
         self.pool = pool(key("a"), key("b"))
         self.endings = Endings(self.pool, SystemClock(), Limits(), lambda _: 0)
         self.down = Downstream(self.send, SystemClock(), None)
@@ -56,7 +57,7 @@ class Case:
         else:
             self.body += message["body"]
 
-    async def give_up(self, outcome, status=0, headers=(), body=UPSTREAMS):
+    async def give_up(self, outcome, status=0, headers=(), body=UPSTREAMS) -> Case:
         failed = Failed(outcome, status, headers, body)
         self.trail.last = failed
         await self.endings.give_up(self.job, self.down, self.trail, failed)

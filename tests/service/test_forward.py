@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from maxpool.adapters.server import Server
 from maxpool.ports import Secret
 from maxpool.sim import faults
 from maxpool.sim.faults import HangFault
@@ -144,3 +145,18 @@ async def test_the_request_that_waits_is_sent_with_its_own_bytes():
         client = await it.connect()
         await client.send(request_bytes(connection="close"))
         assert b"message_stop" in await client.rest()
+
+
+async def test_an_upstream_that_restarts_is_waited_for_by_every_request():
+    async with rig(pool={"network": 0.05}) as it:
+        port = it.upstream.port
+        await it.upstream.stop(0.0)
+        answers = [asyncio.ensure_future(it.post(ask(f"number {n}"))) for n in range(10)]
+        await until(lambda: all(s.cooldowns for s in it.proxy.pool.states.values()))
+        await asyncio.sleep(0.6)
+        again = Server(it.sim.app, port=port, graceful_s=0.0)
+        await again.start()
+        try:
+            assert all(got.whole for got in await asyncio.gather(*answers))
+        finally:
+            await again.stop(0.0)

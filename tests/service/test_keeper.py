@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ class Slow:
     def __init__(self) -> None:
         self.may = threading.Event()
         self.may.set()
-        self.kept: list[dict] = []
+        self.kept: list[dict[str, Any]] = []
         self.broken = False
 
     def load(self):

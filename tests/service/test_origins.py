@@ -66,3 +66,12 @@ def test_every_other_move_locks(old, new):
 
 def test_an_origin_is_scheme_host_and_port():
     assert origin_of("HTTPS://Api.Example:8443/v1?x=1") == "https://api.example:8443"
+
+
+def test_going_back_to_the_bound_origin_unlocks():
+    origins = Origins({"a": "https://api.example"})
+    origins.bind(_at("https://evil.example"))
+    assert origins.locked == {"a"}
+    (back,) = origins.bind(_at("https://api.example"))
+    assert (back.locks, origins.locked) == (False, set())
+    assert origins.bind(_at("https://api.example")) == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ class Open:
     def __init__(self, *, streaming: bool = True, limit: int = 100) -> None:
         self.clock, self.tasks = HandClock(), Tasks(limit=limit)
         self.pulse = Pulse(self.clock, LIMITS, self.tasks)
-        self.sent: list[dict] = []
+        self.sent: list[dict[str, Any]] = []
         self.stuck = False
         self.down = Downstream(self.send, self.clock, lambda: None)
         self.watch = ClientWatch(self.receive, self.down, self.tasks)

@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from maxpool.adapters.clock import SystemClock
-from maxpool.core.lease import Cut, Garbage, NetworkFailure, Overloaded, Success
+from maxpool.core.lease import Cut, Garbage, NetworkFailure, Outcome, Overloaded, Success
 from maxpool.errors import StreamCut
 from maxpool.ports import Reply
 from maxpool.service.downstream import Downstream
@@ -54,10 +54,11 @@ class Case:
     def __init__(
         self, *chunks, kind="text/event-stream", coding="", limits=None, checked=True
     ) -> None:
-        self.body, self.statuses, self.dropped, self.ended = b"", [], 0, False
+        self.body, self.dropped, self.ended = b"", 0, False
+        self.statuses: list[int] = []
         self.down = Downstream(self.send, SystemClock(), self.abort)
         self.relay = Relay(
-            Reply(status=200, headers=(), stream=Chunks(*chunks)),  # type: ignore[arg-type]
+            Reply(status=200, headers=(), stream=Chunks(*chunks)),
             self.down,
             limits or Limits(),
             "m",
@@ -77,7 +78,7 @@ class Case:
     def abort(self) -> None:
         self.dropped += 1
 
-    async def run(self):
+    async def run(self) -> Outcome:
         found = await self.relay.run()
         if isinstance(found, Failed):
             assert self.body == b""

@@ -82,6 +82,9 @@ async def test_a_new_reference_forgets_the_old_credential_even_one_on_its_way():
     assert (await tokens.bearer("a", HERE)).header == (b"x-api-key", b"2")
 
 
-async def test_missing_secrets_are_named_by_account():
-    tokens = Tokens(Source(ref="x"), {"a": "ref", "b": "gone", "c": ""})
-    assert list(await tokens.missing(["a", "b", "c"])) == ["b"]
+async def test_a_subscriptions_token_is_only_for_subscriptions():
+    value = "sk-ant-oat01-0123456789"
+    tokens = Tokens(Source(ref=value), {"plan": "ref", "key": "ref"}, frozenset({"plan"}))
+    assert (await tokens.bearer("plan", HERE)).oauth
+    with pytest.raises(SecretError, match="subscription"):
+        await tokens.bearer("key", HERE)

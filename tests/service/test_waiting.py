@@ -27,10 +27,10 @@ class Room:
         limits = Limits(queue_bytes=queue_bytes)
         self.waiting = WaitingRoom(self.pool, self.clock, limits, Tasks())
 
-    async def take(self, size: int = 10, **given):
+    async def take(self, size: int = 10, **given) -> Lease | Refusal:
         return await self.waiting.acquire(ask(**given), NOBODY, size)
 
-    def join(self, **given):
+    def join(self, **given) -> asyncio.Future[Lease | Refusal]:
         return asyncio.ensure_future(self.take(**given))
 
     def give_back(self, lease) -> None:

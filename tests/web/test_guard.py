@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ipaddress
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ class Door:
     """A guard and what got past it."""
 
     def __init__(self, **rules) -> None:
-        self.inside: list[dict] = []
+        self.inside: list[dict[str, Any]] = []
         self.status = 0
         self.guard = Guard(self.app, Rules(**rules), lambda: "id-1")
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from maxpool.errors import RequestError
@@ -7,7 +9,7 @@ from maxpool.web.messages import read_body, target_of
 from tests.rig import ask, key, rig
 
 
-def receiving(*messages):
+def receiving(*messages: dict[str, Any]) -> Any:
     left = list(messages)
 
     async def receive():
@@ -16,7 +18,7 @@ def receiving(*messages):
     return receive
 
 
-def part(body: bytes, more: bool = True) -> dict:
+def part(body: bytes, more: bool = True) -> dict[str, Any]:
     return {"type": "http.request", "body": body, "more_body": more}
 
 

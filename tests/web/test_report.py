@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from maxpool import Command, QuotaExceeded
+from maxpool import AuthRejected, Command, QuotaExceeded
 from maxpool.service.stats import Stats
 from maxpool.web.report import ServerFacts, document
 from tests.make import HOUR, NOW, account, key, lease, pool, unified
@@ -67,7 +67,11 @@ def test_when_nothing_can_serve_the_verdict_names_the_next_one_back():
     p = pool("a")
     p.release(lease(p), QuotaExceeded("5h", NOW + HOUR), NOW)
     assert "next one back at" in status(p)["summary"]["verdict"]
-    assert status(p)["accounts"][0]["unavailable"] == {"reason": "quota", "until": NOW + HOUR}
+    assert status(p)["accounts"][0]["unavailable"] == {
+        "reason": "quota",
+        "until": NOW + HOUR,
+        "detail": None,
+    }
 
 
 def test_a_pool_that_burns_faster_than_it_refills_says_when_it_is_dry():
@@ -92,3 +96,11 @@ def test_a_pause_by_hand_is_in_the_verdict():
     p = pool("a", key("k"))
     p.command(Command("pause"), NOW)
     assert "paused by hand" in status(p)["summary"]["verdict"]
+
+
+def test_a_locked_account_says_why():
+    p = pool("a")
+    p.release(lease(p), AuthRejected(), NOW)
+    (a,) = status(p)["accounts"]
+    assert a["unavailable"]["detail"] == "the upstream refused its credential (401)"
+    assert a["credential"]["dead"] == a["unavailable"]["detail"]

@@ -1,0 +1,89 @@
+"""Accounts whose secret is missing or was refused, and how they come back without a restart.
+
+A secret lives outside maxpool (`env:`, `file:`, `command:`), so its owner renews it there. Files are
+looked at every few seconds, everything else when the config is reloaded; another secret than the
+refused one is the new login.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maxpool.core.health import HealthState
+from maxpool.core.lease import CredentialChange
+from maxpool.errors import SecretError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from maxpool.core.pool import Pool
+    from maxpool.core.state import AccountState
+    from maxpool.ports import Clock, Destination
+    from maxpool.service.origins import Origins
+    from maxpool.service.tokens import Tokens
+    from maxpool.service.waiting import WaitingRoom
+
+log = logging.getLogger("maxpool.accounts")
+
+
+@dataclass(slots=True)
+class Revival:
+    """Looks after the secrets of all accounts; `missing` holds what the status page says of them."""
+
+    pool: Pool
+    tokens: Tokens
+    origins: Origins
+    destinations: Mapping[str, Destination]
+    waiting: WaitingRoom
+    clock: Clock
+    missing: dict[str, str] = field(default_factory=dict)
+
+    async def look(self, *, files_only: bool = False) -> None:
+        """Lock accounts without a secret, revive those that have another one than was refused."""
+        for account_id, state in list(self.pool.states.items()):
+            locked = state.health.state is HealthState.LOCKED_OUT
+            unready = locked or account_id not in self.tokens.ready
+            looked_at = not files_only or self.tokens.in_file(account_id)
+            bound = account_id not in self.origins.locked
+            if state.enabled and unready and looked_at and bound:
+                await self._look_at(account_id, state, locked=locked)
+        for gone in self.missing.keys() - self.pool.states.keys():
+            del self.missing[gone]
+
+    async def look_at_files(self) -> None:
+        """The part that is cheap enough to repeat every few seconds."""
+        await self.look(files_only=True)
+
+    def notices(self) -> tuple[str, ...]:
+        """A sentence for each account without a secret."""
+        return tuple(self.missing.values())
+
+    async def _look_at(self, account_id: str, state: AccountState, *, locked: bool) -> None:
+        destination = self.destinations.get(account_id)
+        if destination is None:
+            return
+        name = state.account.name
+        if locked:
+            self.tokens.forget(account_id)
+        try:
+            found = await self.tokens.bearer(account_id, destination)
+        except SecretError as error:
+            self._without(account_id, name, error, locked=locked)
+            return
+        self.missing.pop(account_id, None)
+        if locked and found != self.tokens.refused.get(account_id):
+            log.info("account %s: there is a new secret, it may serve again", name)
+            self.tokens.refused.pop(account_id, None)
+            self.pool.credential(account_id, CredentialChange("logged_in"), self.clock.now())
+            self.waiting.wake()
+
+    def _without(self, account_id: str, name: str, error: SecretError, *, locked: bool) -> None:
+        text = f"Account {name!r} has no secret: {error.message}. {error.hint}"
+        if self.missing.get(account_id) != text:
+            log.warning("%s", text)
+        self.missing[account_id] = text
+        if not locked:
+            change = CredentialChange("dead", reason=f"no secret: {error.message}"[:200])
+            self.pool.credential(account_id, change, self.clock.now())
