@@ -6,6 +6,7 @@ after them an error event. A pool account's 401 or 403 never reaches the caller.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from maxpool.service.forward import Job
     from maxpool.service.limits import Limits
     from maxpool.service.retry import Failed, Trail
+
+log = logging.getLogger("maxpool.request")
 
 SKIPPED_CHARACTERS = 480
 BUSY = "The upstream has no capacity for this model, and no other account could serve in time."
@@ -122,6 +125,8 @@ class Endings:
         return state.account.name if state is not None else account_id
 
     async def _send(self, job: Job, down: Downstream, trail: Trail, answer: replies.Answer) -> None:
+        tried = ", ".join(trail.skipped) or "nothing was tried"
+        log.info("request %s ends with %d: %s", job.request_id, answer.status, tried)
         if not down.started:
             extra = (*self._ours(job, trail, self.clock.now()),)
             known = {name.lower() for name, _ in answer.headers}

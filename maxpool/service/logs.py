@@ -67,4 +67,5 @@ def set_up_logging(level: str, form: str) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    for noisy in ("apscheduler", "watchfiles"):  # they tell of every ring and every change
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -73,6 +73,8 @@ class Revival:
             self._without(account_id, name, error, locked=locked)
             return
         self.missing.pop(account_id, None)
+        if account_id in self.origins.locked:  # it moved while its secret was looked up
+            return
         if locked and found != self.tokens.refused.get(account_id):
             log.info("account %s: there is a new secret, it may serve again", name)
             self.tokens.refused.pop(account_id, None)

@@ -56,7 +56,8 @@ class Tokens:
         value = secret.reveal() if secret is not None else ""
         mode = destination.auth_header if value else "none"
         header, oauth = authorization(value, mode)
-        if value.startswith(PLAN_TOKEN) and self.plans is not None and account_id not in self.plans:
+        of_plan = value.strip().startswith(PLAN_TOKEN)
+        if of_plan and self.plans is not None and account_id not in self.plans:
             raise SecretError(
                 "this secret is a subscription's token",
                 'Set kind = "subscription" for the account; it then serves Claude Code only.',

@@ -50,6 +50,7 @@ def application(
     status = surfaces.status
     routes = [
         Route("/v1/models", surfaces.models.list, methods=["GET"]),
+        Route("/v1/models/{name:path}", surfaces.models.one, methods=["GET"]),
         Route("/status", status.status, methods=["GET"]),
         Route("/status.css", _style, methods=["GET"]),
         Route("/healthz", status.healthz, methods=["GET"]),
@@ -98,7 +99,9 @@ async def _style(_request: Request) -> Response:
 async def _http_error(request: Request, error: HTTPException) -> Response:
     kinds = {404: "not_found_error"}
     path = request.url.path
-    if error.status_code == 404:
+    if error.status_code == 404 and error.detail != "Not Found":
+        message = str(error.detail)
+    elif error.status_code == 404:
         message = (
             f"maxpool has no {path}. It serves POST /v1/messages, POST /v1/messages/count_tokens, "
             "GET /v1/models and GET /status; others only where [server] allowed_paths lists them."

@@ -174,9 +174,12 @@ def _too_large(limit: int) -> RequestError:
 
 
 def _error(error: RequestError, request_id: str) -> replies.Answer:
-    return replies.error(
+    answer = replies.error(
         error.status, error.kind, str(error), request_id=request_id, should_retry=False
     )
+    if error.status == 405:  # RFC 9110 section 15.5.6
+        return replace(answer, headers=(*answer.headers, (b"allow", b"POST")))
+    return answer
 
 
 async def _internal(down: Downstream, request_id: str) -> None:

@@ -167,6 +167,10 @@ class Body:
 
 def parse(body: bytes) -> Body:
     """Read a decoded body; raises `RequestError` 400 when it is no object that names a model."""
+    if not body.strip():
+        raise RequestError(
+            400, "invalid_request_error", "The request has no body: send a JSON object."
+        )
     return Body(_decode(body), len(body))
 
 

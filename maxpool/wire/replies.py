@@ -90,7 +90,11 @@ _CAUSES: Final[Mapping[Reason, _Cause]] = MappingProxyType(
         Reason.FORMAT: _Cause(_UNKNOWN, "no account speaks this API"),
         Reason.OWNER: _Cause(_UNKNOWN, "the account that owns this resource is gone"),
         Reason.PROFILE: _Cause(_DENIED, "no account serves this profile"),
-        Reason.PROGRAM: _Cause(_DENIED, "no account serves this program"),
+        Reason.PROGRAM: _Cause(
+            _DENIED,
+            "no account serves this program",
+            "Subscriptions serve Claude Code only: add an account of kind api_key or provider.",
+        ),
     }
 )
 _OTHER_CAUSE: Final = _Cause(_BUSY, "no account can serve now")
@@ -171,13 +175,24 @@ def sse_error(kind: str, message: str) -> bytes:
 
 def models(ids: Iterable[str]) -> bytes:
     """The body of `GET /v1/models`, all on one page; unknown release dates are the epoch's."""
-    listed = [
-        {"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"}
-        for name in ids
-    ]
+    listed = [_model(name) for name in ids]
     first, last = (listed[0]["id"], listed[-1]["id"]) if listed else (None, None)
     page = {"data": listed, "has_more": False, "first_id": first, "last_id": last}
     return msgspec.json.encode(page)
+
+
+def model(name: str) -> bytes:
+    """The body of `GET /v1/models/NAME`."""
+    return msgspec.json.encode(_model(name))
+
+
+def _model(name: str) -> dict[str, str]:
+    return {
+        "type": "model",
+        "id": name,
+        "display_name": name,
+        "created_at": "1970-01-01T00:00:00Z",
+    }
 
 
 def duration(seconds: float) -> str:
