@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 
 from maxpool.adapters import process
@@ -54,11 +55,7 @@ def _bind_error(exc: OSError, host: str, port: int) -> BindError:
         return BindError(f"no address for host {host!r}", "Use 127.0.0.1, ::1 or localhost")
     match exc.errno:
         case errno.EADDRINUSE:
-            holder = process.listener_on(port)
-            who = f"{holder} listens there; " if holder else ""
-            return BindError(
-                f"port {port} on {host} is taken", f"{who}stop it or choose another with --port"
-            )
+            return BindError(f"port {port} on {host} is taken", _other_port(port))
         case errno.EACCES:
             return BindError(
                 f"port {port} is reserved for the system", "Choose a port above 1023 with --port"
@@ -71,3 +68,13 @@ def _bind_error(exc: OSError, host: str, port: int) -> BindError:
             return BindError(
                 f"cannot listen on {host}:{port}: {exc.strerror}", "Try another --port"
             )
+
+
+def _other_port(port: int) -> str:
+    """Who holds the port, how to end it, and where to name another."""
+    other = "choose another port with --port or [server] port in the config"
+    holder = process.listener_on(port)
+    pid = re.search(r"\(pid (\d+)\)", holder or "")
+    if holder is None or pid is None:
+        return f"Another program listens there: end it, or {other}"
+    return f"{holder} listens there: end it with kill {pid[1]} (or Ctrl-C in its terminal), or {other}"

@@ -53,9 +53,10 @@ def lock_state_folder(folder: Path) -> FolderLock:
         holder = _holder(descriptor)
         os.close(descriptor)
         who = f"another server (pid {holder})" if holder else "another server"
+        end = f"kill {holder} (or Ctrl-C in its terminal)" if holder else "Ctrl-C in its terminal"
         raise StateError(
             f"{who} uses the state folder {folder}",
-            "Stop it with: maxpool stop, or set MAXPOOL_HOME to another folder",
+            f"End it with {end}, or set MAXPOOL_HOME to another folder",
         ) from None
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{process.pid()}\n".encode("ascii"), 0)

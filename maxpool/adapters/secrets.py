@@ -79,7 +79,7 @@ class ReferenceSecrets:
                     raise SecretError(f"{path} is not a file", "Name a file that holds the secret")
                 if process.has_file_modes() and status.st_mode & 0o077:
                     raise SecretError(
-                        f"{path} can be read by others (mode {status.st_mode & 0o777:o})",
+                        f"{path} can be read by others (mode {status.st_mode & 0o777:04o})",
                         f"Run: chmod 600 {shlex.quote(str(path))}",
                     )
                 data = file.read(MAX_SECRET_BYTES + 1)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +84,7 @@ def _problems(error: ConfigError) -> list[dict[str, Any]]:
 
 
 def _entry(entry: AccountConfig, loaded: Loaded) -> dict[str, Any]:
-    from maxpool.config import derive
+    from maxpool.config import checks, derive
 
     return {
         "id": entry.stable_id,
@@ -92,6 +95,8 @@ def _entry(entry: AccountConfig, loaded: Loaded) -> dict[str, Any]:
         "base_url": derive.base_url(loaded.config, entry),
         "secret": entry.secret,
         "secret_found": _found(entry.secret),
+        "secret_problem": _trouble(entry.secret),
+        "notes": list(checks.doubts(entry)),
     }
 
 
@@ -103,6 +108,21 @@ def _found(reference: str | None) -> bool | None:
     return Path(rest).is_file() if form == "file" else None
 
 
+def _trouble(reference: str | None) -> str | None:
+    """Why the server would not take a secret that is missing, or a file that others may read."""
+    if _found(reference) is False:
+        return "not found here"
+    form, _, rest = (reference or "").partition(":")
+    if form != "file":
+        return None
+    if not os.access(rest, os.R_OK):
+        return "cannot be read"
+    mode = stat.S_IMODE(Path(rest).stat().st_mode)
+    if os.name == "posix" and mode & 0o077:  # elsewhere modes tell nothing
+        return f"mode {mode:04o}: run chmod 600 {shlex.quote(rest)}"
+    return None
+
+
 def _summary(loaded: Loaded, entries: list[dict[str, Any]]) -> list[str]:
     if loaded.path is None:
         first = "There is no config file yet: the defaults hold."
@@ -111,12 +131,17 @@ def _summary(loaded: Loaded, entries: list[dict[str, Any]]) -> list[str]:
     if not entries:
         return [first, "No account yet: add one as config.example.toml shows."]
     lines = [first, f"{len(entries)} account{'s' if len(entries) != 1 else ''}:"]
-    return lines + [_line(entry) for entry in entries]
+    for entry in entries:
+        lines += [_line(entry), *(f"    {note}" for note in entry["notes"])]
+    unused = [e["name"] for e in entries if e["enabled"] and e["secret_problem"]]
+    if unused:
+        lines.append(f"Until that is mended, maxpool serve will not use: {', '.join(unused)}.")
+    return lines
 
 
 def _line(entry: dict[str, Any]) -> str:
     serves = "every program" if entry["serves"] == "*" else " and ".join(entry["serves"])
     state = "" if entry["enabled"] else ", disabled"
     secret = f", secret {entry['secret']}" if entry["secret"] else ", no secret"
-    missing = " (not found here)" if entry["secret_found"] is False else ""
-    return f"  {entry['name']}: {entry['kind']} at {entry['base_url']}, serves {serves}{state}{secret}{missing}"
+    trouble = f" ({entry['secret_problem']})" if entry["secret_problem"] else ""
+    return f"  {entry['name']}: {entry['kind']} at {entry['base_url']}, serves {serves}{state}{secret}{trouble}"

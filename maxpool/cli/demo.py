@@ -56,25 +56,32 @@ def command(
     from maxpool.cli import loop
     from maxpool.cli.demo_view import Plan, show
 
+    taken = port is None and _taken(PREFERRED_PORT)
     world = demo_world(
-        port=_free_port() if port is None else port,
+        port=(0 if taken else PREFERRED_PORT) if port is None else port,
         minutes=minutes,
         speed=speed,
         traffic=not no_traffic,
     )
+    plan = Plan(
+        duration_s=duration,
+        once=once,
+        minutes=minutes,
+        taken_port=PREFERRED_PORT if taken else None,
+    )
     with suppress(KeyboardInterrupt):
-        loop.run(show(world, Plan(duration_s=duration, once=once)))
+        loop.run(show(world, plan))
     click.echo("The demo has ended.")
 
 
-def _free_port() -> int:
-    """The usual port when it is free, so that addresses stay the same; else any."""
+def _taken(port: int) -> bool:
+    """Whether somebody listens on a port of this machine."""
     import socket
 
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", PREFERRED_PORT))
+            probe.bind(("127.0.0.1", port))
         except OSError:
-            return 0
-    return PREFERRED_PORT
+            return True
+    return False

@@ -12,10 +12,12 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 import click
 
 from maxpool.cli import claude_code, render
+from maxpool.cli.options import terminal_width
 from maxpool.cli.server import fetch_status
 from maxpool.config.environment import no_color, shell_name
 
@@ -52,10 +54,15 @@ class World(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How the demo is shown: `duration_s` None means until Ctrl-C."""
+    """How the demo is shown: `duration_s` None means until Ctrl-C.
+
+    `minutes` is the length of its 5-hour window; `taken_port` the usual port when it was not free.
+    """
 
     duration_s: float | None
     once: bool
+    minutes: float
+    taken_port: int | None = None
 
 
 async def show(world: AbstractAsyncContextManager[World], plan: Plan) -> None:
@@ -64,7 +71,7 @@ async def show(world: AbstractAsyncContextManager[World], plan: Plan) -> None:
     release = _stop_on_signals(stop)
     try:
         async with world as running:
-            click.echo("\n".join(introduction(running)))
+            click.echo("\n".join(introduction(running, plan)))
             sys.stdout.flush()
             with suppress(TimeoutError):
                 async with asyncio.timeout(plan.duration_s):
@@ -73,7 +80,7 @@ async def show(world: AbstractAsyncContextManager[World], plan: Plan) -> None:
         release()
 
 
-def introduction(world: World) -> list[str]:
+def introduction(world: World, plan: Plan) -> list[str]:
     """What to look at and what to try, above the live view."""
     shell = claude_code.shell_named(shell_name())
     token = (
@@ -90,8 +97,11 @@ def introduction(world: World) -> list[str]:
     }
     headers = f"-H 'content-type: application/json' -H 'anthropic-version: 2023-06-01'{key}"
     return [
+        *_instead(world, plan),
         f"maxpool {world.proxy_url}   simulated upstream {world.upstream_url}",
         f"Status page: {world.status_url}",
+        f"Quota windows are short here: a 5-hour window (5h) lasts {_minutes(plan.minutes)}.",
+        "These invented subscriptions serve every program; real ones serve Claude Code only.",
         "Try a streaming request:",
         f"  curl -N {world.proxy_url}/v1/messages {headers} -d '{json.dumps(body)}'",
         "Or Claude Code itself, in another shell:",
@@ -101,11 +111,21 @@ def introduction(world: World) -> list[str]:
     ]
 
 
+def _instead(world: World, plan: Plan) -> list[str]:
+    if plan.taken_port is None:
+        return []
+    return [f"Port {plan.taken_port} is taken, using {urlsplit(world.proxy_url).port}."]
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:g} minute{'' if minutes == 1 else 's'}"
+
+
 async def _pictures(world: World, plan: Plan, stop: asyncio.Event) -> None:
     look = _looker(world)
     status = await look()
     if plan.once:
-        click.echo("\n".join(render.plain(status)))
+        click.echo("\n".join(render.plain(status, terminal_width())))
     elif sys.stdout.isatty() and not no_color():
         await _live(status, look, stop)
     else:

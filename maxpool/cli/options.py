@@ -34,6 +34,14 @@ def json_option(function: F) -> F:
     )
 
 
+def terminal_width() -> int | None:
+    """How many columns the terminal has that reads this; None when none does."""
+    import shutil
+    import sys
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def address(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """A click callback: the value is an http(s) address."""
     if value is None:

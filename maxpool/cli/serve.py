@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -76,14 +77,28 @@ def announced(loaded: Loaded, config_file: Path | None, text: str) -> None:
 def greeting(loaded: Loaded, config_file: Path | None, url: str) -> list[str]:
     """Where it listens, for how many accounts, and how Claude Code gets there."""
     shell = claude_code.shell_named(shell_name())
-    token = claude_code.Token.from_keys(peek(config_file).keys)
+    found = peek(config_file)
+    token = claude_code.Token.from_keys(found.keys)
     drain_s = loaded.config.server.drain_s
     return [
         f"maxpool listens on {url}",
         *_accounts(loaded),
         "For Claude Code, in the shell that starts it:",
         *(f"  {line}" for line in claude_code.lines(url, token, shell, comments=False)),
+        *_elsewhere(loaded, url, found.url),
         f"Ctrl-C stops it; running streams may finish within {drain_s:g} s.",
+    ]
+
+
+def _elsewhere(loaded: Loaded, url: str, by_config: str) -> list[str]:
+    """What the commands need that look for the server where the config says, when it is not there."""
+    given = loaded.overrides
+    if (given.host is None and given.port is None) or url == by_config:
+        return []
+    port = urlsplit(url).port
+    return [
+        f"The config says {by_config}, so name this server: maxpool status --url {url}, "
+        f"maxpool env --port {port}"
     ]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from maxpool.cli import render
-from maxpool.cli.options import address, config_option, json_option
+from maxpool.cli.options import address, config_option, json_option, terminal_width
 from maxpool.config.environment import client_key, no_color
 from maxpool.config.peek import peek
 
@@ -84,7 +84,7 @@ def _show(status: dict[str, Any], as_json: bool) -> None:
         console = _console()
         console.print(render.renderable(status, width=console.width))
     else:
-        click.echo("\n".join(render.plain(status)))
+        click.echo("\n".join(render.plain(status, terminal_width())))
 
 
 def _watch(source: Source, every_s: float, as_json: bool) -> None:
@@ -100,7 +100,7 @@ def _watch(source: Source, every_s: float, as_json: bool) -> None:
 def _watch_plain(source: Source, every_s: float, as_json: bool) -> None:
     while True:
         status = source.look()
-        click.echo(json.dumps(status) if as_json else "\n".join([*render.plain(status), ""]))
+        click.echo(json.dumps(status) if as_json else "\n".join([*render.plain(status, terminal_width()), ""]))
         sys.stdout.flush()
         time.sleep(every_s)
 

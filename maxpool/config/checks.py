@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from maxpool.config.model import QueueConfig, ServerConfig, UpstreamConfig
 
 
+PLANS = ("max_20x", "max_5x", "pro", "team", "enterprise")
+"""What a plan may be called; any other text counts as the first, the largest."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One problem: the key path to blame, what is wrong, what to write instead."""
@@ -54,6 +58,14 @@ def find(parts: Parts) -> Iterator[Finding]:
         yield from _client_key(("client_keys", index), key)
     for index, account in parts.accounts:
         yield from _account(("accounts", index), account, parts.upstream)
+
+
+def doubts(account: AccountConfig) -> Iterator[str]:
+    """What the rules allow and the owner of an account hardly meant, as whole sentences."""
+    plan = (account.plan or "").lower()
+    # The same marks as `core.account.Account.plan_weight`, and the plans without one.
+    if plan and not any(mark in plan for mark in ("20x", "5x", "pro", "team", "enterprise")):
+        yield f'plan "{account.plan}" is not known ({", ".join(PLANS)}): treated as {PLANS[0]}'
 
 
 def _server(server: ServerConfig, has_keys: bool) -> Iterator[Finding]:

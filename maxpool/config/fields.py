@@ -270,11 +270,17 @@ def is_loopback(host: str) -> bool:
 # -- secrets -----------------------------------------------------------------------------------
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"\$\{?(?:env:)?[A-Za-z_]\w*\}?|[A-Z][A-Z0-9_]*", re.ASCII)
 _REFERENCES: Final = '"env:NAME", "file:PATH" or "command:PROGRAM ARGUMENTS"'
 
 
 def _reference(text: str, info: ValidationInfo) -> str:
     """A reference to a secret, checked by shape; `file:` paths are made absolute."""
+    if _VARIABLE.fullmatch(text):
+        raise wrong(
+            "must say where the secret is; this looks like an environment variable",
+            f'{info.field_name} = "env:NAME", with the name of the variable and without a $',
+        )
     form, found, rest = text.partition(":")
     if not found or form not in ("env", "file", "command"):
         raise wrong(

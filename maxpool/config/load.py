@@ -6,6 +6,7 @@ file that somebody named is an error.
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,10 +65,18 @@ def load(
 ) -> Loaded:
     """Read and check the config at `path`, else where the environment or the platform says.
 
-    Raises `ConfigError` with every problem found, in file order.
+    Raises `ConfigError` with every problem found, in file order; its hint repeats `path`.
     """
+    try:
+        return _load(path, environ, overrides or Overrides())
+    except ConfigError as error:
+        if path is not None:
+            error.hint = f"{error.hint} --config {shlex.quote(str(path))}"
+        raise
+
+
+def _load(path: Path | None, environ: Mapping[str, str] | None, overrides: Overrides) -> Loaded:
     env = environment.environ() if environ is None else environ
-    overrides = overrides or Overrides()
     named = path is not None or bool(env.get("MAXPOOL_CONFIG"))
     found = (path or environment.config_path(env)).absolute()
     if not named and not found.exists():

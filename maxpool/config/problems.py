@@ -46,15 +46,26 @@ _BOUNDS = {
 }
 
 
+_OPEN_QUOTE = re.compile(
+    r"""Unterminated string|Expected \"'{1,3}\"|(?:Illegal|Found invalid) character '\\[nr]'"""
+)
+_INSTEAD = {
+    **dict.fromkeys(("api_key", "key", "token", "password", "api_token"), "secret"),
+    **dict.fromkeys(("url", "endpoint", "api_base", "origin"), "base_url"),
+    "type": "kind",
+}
+"""What other programs call the keys of an account."""
+
+_SECRET_KEY = re.compile(r"[\"']?([\w-]*(?:secret|key|token|password|sha256))[\"']?\s*=", re.IGNORECASE)
+_NO_SECRET = frozenset({"tls_key", "require_key"})
 _QUOTED = re.compile(r"""\"[^\"]*\"?|'[^']*'?""")
 _REFERENCE = re.compile(r"""[\"'](?:env|file):""")
 _SYNTAX = (
     (r"Cannot overwrite a value", "this key has a value already, further up"),
-    (r"Cannot declare .* twice", "this section stands further up already; put the keys together"),
+    (r"Cannot declare .* twice", "this section stands further up already"),
     (r"Expected '=' after a key.*", "a key is followed by = and its value"),
     (r"Expected newline or end of document.*", "something is left over behind the value"),
     (r"Invalid value", "this is no value"),
-    (r"Unterminated string", "this text is never closed by its quote"),
     (
         r"Expected '\]' at the end of a table declaration",
         "this section's name is never closed by ]",
@@ -84,6 +95,8 @@ class Describer:
             return self._problem(path, *_unknown(path))
         if error["type"] == "missing":
             return self._problem(path, f"{name_of(path)} is missing", f"{path[-1]} = ...")
+        if len(path) == 1 and path[0] in lists():
+            return self._problem(path, f"{name_of(path)} must be a list of entries", _each(path[0]))
         message, hint = plain_words(error, path)
         return self._problem(path, f"{name_of(path)} {message}", hint)
 
@@ -100,10 +113,12 @@ def from_syntax(path: str, text: str, error: tomllib.TOMLDecodeError) -> ConfigP
     message = str(error)
     found = re.search(r"\(at line (\d+), column \d+\)", message)
     lines = text.splitlines()
-    line = int(found[1]) if found else len(lines)
+    open_quote = _OPEN_QUOTE.match(message)
+    line = int(found[1]) if found else _opening(text, message) if open_quote else len(lines)
     line = min(line, len(lines))
     offending = lines[line - 1].strip() if line else ""
-    words = next((plain for pattern, plain in _SYNTAX if re.match(pattern, message)), "")
+    words = "missing closing quote" if open_quote else ""
+    words = words or next((plain for pattern, plain in _SYNTAX if re.match(pattern, message)), "")
     words = words or re.sub(r"\s*\(at [^)]*\)", "", message)
     return ConfigProblem(
         path=path,
@@ -112,6 +127,17 @@ def from_syntax(path: str, text: str, error: tomllib.TOMLDecodeError) -> ConfigP
         message=f"not valid TOML: {words[:1].lower()}{words[1:]}",
         hint=_syntax_hint(offending),
     )
+
+
+def _opening(text: str, message: str) -> int:
+    """The line of the quote that nothing closes, when tomllib read on to the end of the document."""
+    if "'" in message:
+        at = text.rindex("'" * message.count("'"))
+    elif text.count('"""') % 2:
+        at = text.rindex('"""')
+    else:  # text in plain quotes ends with its line, so this is the last one
+        at = len(text)
+    return text.count("\n", 0, at) + 1
 
 
 def render(problem: ConfigProblem) -> list[str]:
@@ -139,7 +165,8 @@ def name_of(path: Path) -> str:
 def hide(line: str) -> str:
     """The line without anything that may be a secret; references stay readable."""
     found = re.match(r"\s*[\"']?([\w-]+)[\"']?\s*=", line)
-    if re.search(r"\b(?:secret|key|sha256)[\"']?\s*=", line) or (found and found[1] == "headers"):
+    secret = any(key[1] not in _NO_SECRET for key in _SECRET_KEY.finditer(line))
+    if secret or (found and found[1] == "headers"):
         line = _QUOTED.sub(lambda text: text[0] if _REFERENCE.match(text[0]) else '"..."', line)
         if not re.search(r"[\"']", line):
             line = re.sub(r"=.*", "= ...", line)
@@ -177,7 +204,13 @@ def _unknown(path: Path) -> tuple[str, str]:
     where = f" in {name_of(path[:-1])}" if len(path) > 1 else ""
     message = f"unknown key {key}{where}"
     hint = _meant(key, known)
-    if not hint:
+    if path[0] == "accounts" and key in _INSTEAD:
+        hint = f"did you mean {_INSTEAD[key]}?"
+        if _INSTEAD[key] == "secret":
+            hint += ' It says where the key is: secret = "env:NAME"'
+    elif hint and len(path) == 1 and (found := _meant(key, list(lists()))):
+        hint = found.replace(" mean ", " mean [[").replace("?", "]]?")
+    elif not hint:
         elsewhere = sections_with(key)
         hint = (
             f"did you mean [{elsewhere[0]}] {key}?"
@@ -192,14 +225,21 @@ def _meant(text: str, known: Sequence[str]) -> str:
     return f"did you mean {near[0]}?" if near else ""
 
 
+def _each(name: object) -> str:
+    return f"write [[{name}]], once for each {'account' if name == 'accounts' else 'client key'}"
+
+
 def _listed(names: Sequence[str]) -> str:
     return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _syntax_hint(line: str) -> str:
-    value = re.fullmatch(r"[\w.-]+\s*=\s*([A-Za-z/~.][^\"'#]*?)\s*", line)
+    value = re.fullmatch(r"[\w.-]+\s*=\s*([A-Za-z/~.$][^\"'#]*?)[\"']?\s*", line)
     if value and value[1] not in ("true", "false"):
         return "text goes in quotes"
+    header = re.match(r"\[+\s*(\w+)\b", line)
+    if header and header[1] in lists() and not line.startswith("[["):
+        return _each(header[1])
     if line.startswith("[") and line.count("[") != line.count("]"):
         return "a section's name stands between [ and ], a list entry's between [[ and ]]"
     return ""

@@ -29,6 +29,7 @@ h1 { font-size: 15px; font-weight: 600; margin: 0 0 4px; color: var(--dim); }
 .facts b { color: var(--ink); font-weight: 600; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(310px, 1fr)); gap: 12px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; }
+.card p:last-child { margin-bottom: 0; }
 .card header { display: flex; justify-content: space-between; align-items: baseline; gap: 8px; }
 .card h2 { font-size: 16px; margin: 0; overflow-wrap: anywhere; }
 .kind, .small { color: var(--dim); font-size: 13px; }
@@ -69,9 +70,8 @@ def render(doc: dict[str, Any]) -> str:
     s = doc["summary"]
     names = {a["id"]: a["name"] for a in doc["accounts"]}
     body = "".join(_card(a, doc["now"]) for a in doc["accounts"])
-    cards = (
-        f'<section class="cards" aria-label="Accounts">{body}</section>' if body else _first_run()
-    )
+    section = f'<section class="cards" aria-label="Accounts">{body}</section>{LEGEND}'
+    cards = section if body else _first_run()
     told = list(doc["notices"])
     if doc["config"]["error"]:
         told.insert(0, f"The config file is wrong, the old one stays: {doc['config']['error']}")
@@ -162,7 +162,7 @@ def _window(w: dict[str, Any], now: float, *, burns: bool) -> str:
     if w["reset_at"] is not None:
         notes.append(f"resets in {duration(max(w['reset_at'] - now, 0))}")
     if w["exhausts_at"] is not None and burns:
-        notes.append(f"empty in {duration(max(w['exhausts_at'] - now, 0))} at this pace")
+        notes.append(f"at this pace empty in {duration(max(w['exhausts_at'] - now, 0))}")
     tick = ""
     if used and w["pace"]:
         even = min(width / w["pace"], 100.0)

@@ -200,6 +200,42 @@ async def test_an_account_that_moves_between_two_tries_is_not_tried_again():
         assert it.asked().count("a") == 1
 
 
+class Changing:
+    """A secret that its owner changes."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+    def resolve(self, reference: str) -> Secret:
+        return Secret(self.value)
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_an_account_that_moved_is_not_revived_by_a_new_secret(when):
+    source = Changing("sk-ant-api03-old")
+    async with rig(key("a")) as it:
+        (account_id,) = it.proxy.destinations
+        it.proxy.tokens.source = source
+        assert (await it.post()).status == 502
+
+        def move() -> None:
+            it.proxy.origins.bound[account_id] = "https://elsewhere.example"
+            it.proxy.bind_origins()
+
+        source.value = key("a").secret
+        if when == "before":
+            move()
+            await it.proxy.revival.look()
+        else:
+            looking = asyncio.ensure_future(it.proxy.revival.look())
+            await asyncio.sleep(0)  # its look-up is on the way, in a thread
+            move()
+            await looking
+        assert (await it.state("a"))["state"] == "locked_out"
+        assert (await it.post()).status == 502
+        assert not [s for s in it.sim.requests if s.header("x-api-key") == source.value]
+
+
 # -- smuggling -------------------------------------------------------------------------------------
 
 HEAD = b"POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"

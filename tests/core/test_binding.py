@@ -114,6 +114,13 @@ def test_an_excluded_home_is_left_by_need_not_by_choice():
     assert turn(p, NOW + 3) == home
 
 
+def test_a_first_turn_that_failed_over_moved_by_need():
+    p = pool("a", "b")
+    first = turn(p, NOW, outcome=TransientFailure(500))
+    moved = lease(p, NOW + 1, "s", exclude=frozenset({first}))
+    assert (moved.decision.rebind, p.bindings.by_key["s"].home) == ("need", moved.account_id)
+
+
 def test_nothing_is_warm_where_a_request_was_never_answered():
     p = pool("a", "b", "c")
     home = turn(p, NOW)

@@ -104,6 +104,33 @@ def test_among_alike_accounts_the_cheapest_week_stands_first():
     assert order == ["half", "full", "late"]
 
 
+def test_load_outweighs_a_slightly_cheaper_week():
+    p = pool("cheap", "idle")
+    week(p, "cheap", 0.49, NOW + DAY)
+    week(p, "idle", 0.50, NOW + DAY)
+    held = [lease(p).account_id for _ in range(4)]
+    assert sorted(held) == ["cheap", "cheap", "idle", "idle"]
+
+
+def test_a_failure_outweighs_a_slightly_cheaper_week():
+    p = pool("cheap", "well")
+    week(p, "cheap", 0.4, NOW + DAY)
+    week(p, "well", 0.5, NOW + DAY)
+    assert lease(p).account_id == "cheap"
+    p.release(lease(p, exclude=frozenset({"well"})), TransientFailure(500), NOW)
+    assert [lease(p).account_id for _ in range(3)] == ["well"] * 3
+
+
+def test_a_halved_limit_counts_long_after_the_recovery():
+    p = pool("halved", "whole")
+    week(p, "halved", 0.5, NOW + DAY)
+    week(p, "whole", 0.5, NOW + DAY)
+    held = {n: [lease(p, exclude=frozenset(p.states) - {n}) for _ in range(4)] for n in p.states}
+    for name in ("halved", "whole"):
+        p.release(held[name][3], Burst(1.0) if name == "halved" else Success(), NOW)
+    assert lease(p, NOW + 400).account_id == "whole"
+
+
 def test_the_order_follows_the_weeks_as_they_end():
     p = pool("a", "b")
     week(p, "a", 0.6, NOW + DAY)

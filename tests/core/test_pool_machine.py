@@ -76,8 +76,8 @@ STEPS = (0.0, 0.3, 1.1, 5.0, 10.0, 30.0, 61.0, 301.0, HOUR, 5 * HOUR, 2 * DAY, 8
 
 def make_account(account_id: str, variant: int) -> Account:
     """One of a few shapes an account can have."""
-    if account_id == "k":
-        return key("k", priority=variant % 2)
+    if account_id == "k" or (account_id == "d" and variant == 2):
+        return key(account_id, priority=variant % 2)
     shapes: list[dict[str, Any]] = [
         {},
         {"plan": "max_5x", "tier": 1},
@@ -431,7 +431,7 @@ def memory(pool: Pool, now: float) -> dict[str, Any]:
             ),
             "cooldowns": {r: t for r, t in s.cooldowns.items() if t > now},
             "benches": {m: b for m, b in s.model_benches.items() if b[1] > now},
-            "switches": (s.enabled, s.draining, s.shrunk_to),
+            "switches": (s.enabled, s.draining, s.soft_limit(now, SETTINGS)),
             "credential": s.credential,
             "counts": s.tally.total,
         }

@@ -106,6 +106,7 @@ def test_a_probe_that_never_reached_the_upstream_is_handed_on(outcome):  # R11
 def test_a_probe_whose_status_nobody_told_is_not_out_for_ever():
     p = throttled("a", "b")
     probe(p, NOW + 30, None, TransientFailure(500))
+    assert [pause.probing for pause in p.view(NOW + 31).pauses] == [False]
     assert isinstance(p.acquire(ask(), NOW + 31), Lease)
 
 
