@@ -77,4 +77,6 @@ def _other_port(port: int) -> str:
     pid = re.search(r"\(pid (\d+)\)", holder or "")
     if holder is None or pid is None:
         return f"Another program listens there: end it, or {other}"
-    return f"{holder} listens there: end it with kill {pid[1]} (or Ctrl-C in its terminal), or {other}"
+    return (
+        f"{holder} listens there: end it with kill {pid[1]} (or Ctrl-C in its terminal), or {other}"
+    )

@@ -140,7 +140,7 @@ class Maxpool:
 
         Raises before anything has changed; running requests keep what they have.
         """
-        rules = rules_of(config, self.secrets.resolve)
+        rules = rules_of(bound_where(config, self.reloader.first), self.secrets.resolve)
         now, limits = self.clock.now(), limits_of(config)
         reconfigure(self.pool, derive.pool_settings(config), now)
         fresh = {account.id: account for account in derive.accounts(config)}
@@ -178,6 +178,12 @@ class Maxpool:
                 self.pool.credential(moved.account_id, CredentialChange("dead", reason=reason), now)
             elif self.pool.states[moved.account_id].credential.dead:
                 self.pool.credential(moved.account_id, CredentialChange("logged_in"), now)
+
+
+def bound_where(config: Config, first: Config) -> Config:
+    """The config as it holds for the listening socket: that stays where the first one put it."""
+    server = config.server.model_copy(update={"host": first.server.host})
+    return config.model_copy(update={"server": server})
 
 
 def references_of(config: Config) -> dict[str, str]:
@@ -307,10 +313,11 @@ def _pool(
             notices.append(f"The saved state was broken and set aside as {store.set_aside}.")
     if data is None:
         return Pool(accounts, settings, now)
-    bound = origins_in(data)
-    origins.bound.update(bound)
-    known = {a for a, d in destinations.items() if bound.get(a) == origin_of(d.base_url)}
     try:
+        bound = origins_in(data)
+        origins.bound.update(bound)
+        here = {a: origin_of(d.base_url) for a, d in destinations.items()}
+        known = {a for a, origin in here.items() if bound.get(a, origin) == origin}
         # What is known of an account that has moved tells of another upstream.
         pool = Pool.restore(data, [a for a in accounts if a.id in known], settings, now)
     except StateError as error:

@@ -100,7 +100,7 @@ def introduction(world: World, plan: Plan) -> list[str]:
         *_instead(world, plan),
         f"maxpool {world.proxy_url}   simulated upstream {world.upstream_url}",
         f"Status page: {world.status_url}",
-        f"Quota windows are short here: a 5-hour window (5h) lasts {_minutes(plan.minutes)}.",
+        f"Quota windows last minutes here: 5h means {_minutes(plan.minutes)} (--minutes).",
         "These invented subscriptions serve every program; real ones serve Claude Code only.",
         "Try a streaming request:",
         f"  curl -N {world.proxy_url}/v1/messages {headers} -d '{json.dumps(body)}'",

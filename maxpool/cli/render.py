@@ -18,9 +18,13 @@ Status = Mapping[str, Any]
 
 SERVING = frozenset({"ready", "busy"})
 WIDE = 10
-WIDE_TERMINAL = 110
+WIDE_TERMINAL = 116
+NARROW_METER = 16
 _HEAD = ("ACCOUNT", "STATE", "5 HOURS", "7 DAYS", "IN FLIGHT", "SESSIONS", "WHY NOT")
-_NARROW_HEAD = tuple(title for title in _HEAD if title != "SESSIONS")
+_WIDE_HEAD, _NARROW_HEAD = _HEAD[:6], _HEAD[:5]
+_LONGEST_NAME = 20
+_KEY_KINDS = frozenset({"api_key", "provider"})
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 # The weekly states of people: soft, reserve, critical (see core/quota); colours follow them.
 _SOFT, _RESERVED, _CRITICAL = 0.65, 0.85, 0.95
@@ -28,10 +32,14 @@ _SOFT, _RESERVED, _CRITICAL = 0.65, 0.85, 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meter:
-    """One quota window: `used` 0..1 (None = never heard of) and seconds until its reset."""
+    """One quota window: `used` 0..1 (None = never heard of) and seconds until its reset.
+
+    `instead` is what to show for an account that has no such window.
+    """
 
     used: float | None = None
     resets_in_s: float | None = None
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +77,14 @@ def verdict(status: Status) -> str:
 
 def notes(status: Status) -> list[str]:
     """What else a person should know: the server's notices, a broken config, who waits."""
-    found = [str(notice) for notice in status.get("notices") or ()]
     error = (status.get("config") or {}).get("error")
+    # Not said twice, should a notice repeat it.
+    found = [str(n) for n in status.get("notices") or () if not error or str(error) not in str(n)]
     if error:
         found.append(f"The config file is broken, the earlier one still holds: {error}")
     queued = status.get("summary", {}).get("queued")
     if queued:
-        found.append(f"{queued} request{'s' if queued != 1 else ''} waiting in the queue.")
+        found.append(f"{_count(queued, 'request')} waiting in the queue.")
     now = _number(status.get("now")) or 0.0
     for pause in (status.get("throttle") or {}).get("open") or ():
         until = _number(pause.get("until"))
@@ -86,13 +95,21 @@ def notes(status: Status) -> list[str]:
     return [_printable(note) for note in found]
 
 
-def plain(status: Status) -> list[str]:
-    """The picture as lines of text: verdict, notes, table."""
+def plain(status: Status, width: int | None = None) -> list[str]:
+    """The picture as lines of text: verdict, notes, table; fitted to a terminal of `width`."""
     found = [verdict(status), *notes(status)]
-    table = [_HEAD, *(_cells(row) for row in rows(status))]
-    if len(table) > 1:
-        found += ["", *_aligned(table)]
-    return found
+    all_rows = rows(status)
+    if not all_rows:
+        return found
+    if width is None:
+        return [*found, "", *_aligned([_HEAD, *(_cells(row) for row in all_rows)])]
+    found = [_unbroken(line) for line in found]
+    if width >= WIDE_TERMINAL:
+        cells = [(_cut(row.name, _LONGEST_NAME), *_cells(row)[1:6]) for row in all_rows]
+        table = _aligned([_WIDE_HEAD, *cells])
+    else:
+        table = _aligned([_NARROW_HEAD, *(_narrow_cells(row) for row in all_rows)])
+    return [*found, "", *(_cut(line, width) for line in [*table, *_reasons(all_rows)])]
 
 
 def one_line(status: Status, per_s: float | None = None) -> str:
@@ -100,10 +117,10 @@ def one_line(status: Status, per_s: float | None = None) -> str:
     parts = [verdict(status)]
     if per_s is not None:
         parts.append(f"{per_s:.1f} requests/s")
-    parts.append(f"{(status.get('sessions') or {}).get('bound') or 0} sessions")
+    parts.append(_sessions(status))
     for row in rows(status):
-        used = row.five_hours.used
-        parts.append(f"{row.name} {percent(used)}{'' if row.state in SERVING else ' ' + row.state}")
+        used = row.five_hours.instead or percent(row.five_hours.used)
+        parts.append(f"{row.name} {used}{'' if row.state in SERVING else ' ' + row.state}")
     return " | ".join(parts)
 
 
@@ -114,24 +131,28 @@ def renderable(status: Status, *, width: int = 120, per_s: float | None = None) 
     from rich.text import Text
 
     colour = "green" if can_serve(status) else "red"
-    head = Text(verdict(status), style=f"bold {colour}")
+    head = Text(_unbroken(verdict(status)), style=f"bold {colour}")
     if per_s is not None:
-        bound = (status.get("sessions") or {}).get("bound") or 0
         in_flight = status.get("summary", {}).get("requests_in_flight") or 0
         head.append(
-            f"   {per_s:.1f} requests/s, {in_flight} in flight, {bound} sessions", style="dim"
+            f"   {per_s:.1f} requests/s, {in_flight} in flight, {_sessions(status)}", style="dim"
         )
     wide = width >= WIDE_TERMINAL
+    all_rows = rows(status)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in _HEAD if wide else _NARROW_HEAD:
-        table.add_column(title, overflow="fold")
-    for row in rows(status):
+    for title in _WIDE_HEAD if wide else _NARROW_HEAD:
+        longest = _LONGEST_NAME if title == "ACCOUNT" else None
+        table.add_column(
+            title, no_wrap=True, overflow="ellipsis", min_width=len(title), max_width=longest
+        )
+    for row in all_rows:
         state = Text(row.state, style="green" if row.state in SERVING else "yellow")
         meters = (_coloured(row.five_hours, wide), _coloured(row.seven_days, wide))
         load = (row.in_flight, row.sessions) if wide else (row.in_flight,)
-        table.add_row(Text(row.name), state, *meters, *load, Text(row.why))
-    warnings = [Text(note, style="yellow") for note in notes(status)]
-    return Group(head, *warnings, Text(""), table)
+        table.add_row(Text(row.name), state, *meters, *load)
+    warnings = [Text(_unbroken(note), style="yellow") for note in notes(status)]
+    below = [Text(_cut(line, width)) for line in _reasons(all_rows)]
+    return Group(head, *warnings, Text(""), table, *below)
 
 
 def requests_per_s(before: Status, after: Status) -> float:
@@ -175,11 +196,15 @@ def _row(account: Mapping[str, Any], now: float) -> Row:
     windows = {window.get("window"): window for window in account.get("windows") or ()}
     slots = account.get("slots")
     in_flight = account.get("in_flight") or 0
+    five_hours, seven_days = (_meter(windows.get(name), now) for name in ("5h", "7d"))
+    if not windows and account.get("kind") in _KEY_KINDS:
+        five_hours = Meter(instead=_fullest_bucket(account, now) or "-")
+        seven_days = Meter(instead="-")
     return Row(
         name=_printable(account.get("name") or account.get("id") or "?"),
         state=_printable(account.get("state") or "?"),
-        five_hours=_meter(windows.get("5h"), now),
-        seven_days=_meter(windows.get("7d"), now),
+        five_hours=five_hours,
+        seven_days=seven_days,
         in_flight=f"{in_flight}/{slots}" if slots else str(in_flight),
         sessions=str(account.get("sessions") or 0),
         why=_printable(_why(account, now)),
@@ -195,6 +220,19 @@ def _meter(window: Mapping[str, Any] | None, now: float) -> Meter:
     return Meter(used=used, resets_in_s=None if reset_at is None else reset_at - now)
 
 
+def _fullest_bucket(account: Mapping[str, Any], now: float) -> str:
+    """The most used rate bucket in few words, `tokens 80 %`; empty when none is known now."""
+    found = []
+    for bucket in account.get("buckets") or ():
+        limit, remaining = _number(bucket.get("limit")), _number(bucket.get("remaining"))
+        reset_at = _number(bucket.get("reset_at"))
+        if not limit or remaining is None or (reset_at is not None and reset_at <= now):
+            continue
+        used = min(1.0, max(0.0, 1.0 - remaining / limit))
+        found.append((used, f"{_printable(bucket.get('name') or '?')} {percent(used)}"))
+    return max(found)[1] if found else ""
+
+
 def _why(account: Mapping[str, Any], now: float) -> str:
     """What keeps the account from serving; else what keeps it from serving one model."""
     if account.get("unavailable"):
@@ -206,7 +244,9 @@ def _why(account: Mapping[str, Any], now: float) -> str:
 def _reason(block: Mapping[str, Any], now: float) -> str:
     reason = str(block.get("reason") or "?").replace("_", " ")
     until = _number(block.get("until"))
-    return reason if until is None else f"{reason}, for {span(until - now)}"
+    rest = "" if until is None else f", for {span(until - now)}"
+    detail = f": {block['detail']}" if block.get("detail") else ""
+    return f"{reason}{rest}{detail}"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -214,8 +254,25 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (row.name, row.state, *meters, row.in_flight, row.sessions, row.why)
 
 
+def _narrow_cells(row: Row) -> tuple[str, ...]:
+    meters = (_narrow_words(row.five_hours), _narrow_words(row.seven_days))
+    return (_cut(row.name, _LONGEST_NAME), row.state, *meters, row.in_flight)
+
+
+def _narrow_words(meter: Meter) -> str:
+    if meter.instead:
+        return meter.instead if len(meter.instead) <= NARROW_METER else "-"
+    return _meter_words(meter)
+
+
+def _reasons(all_rows: Sequence[Row]) -> list[str]:
+    """Under a table that has to fit a terminal, what its last column would say."""
+    found = [f"  {row.name}: {row.why}" for row in all_rows if row.why]
+    return ["", "WHY NOT", *found] if found else []
+
+
 def _meter_text(meter: Meter) -> str:
-    return f"{bar(meter.used)} {_meter_words(meter)}"
+    return meter.instead or f"{bar(meter.used)} {_meter_words(meter)}"
 
 
 def _meter_words(meter: Meter) -> str:
@@ -227,6 +284,8 @@ def _coloured(meter: Meter, wide: bool) -> Text:
     """A bar with its words beside it, or (narrow) with the reset on a second line."""
     from rich.text import Text
 
+    if meter.instead:
+        return Text(meter.instead if wide else _narrow_words(meter), style="dim")
     cells = WIDE if wide else WIDE // 2
     words = f" {_meter_words(meter)}"
     text = Text(bar(meter.used, cells, "█", "░"), style=_colour(meter.used))
@@ -247,6 +306,23 @@ def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in table
     ]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."
+
+
+def _unbroken(text: str) -> str:
+    """With every number kept on the line of its percent sign."""
+    return text.replace(" %", f"{_NO_BREAK}%")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _sessions(status: Status) -> str:
+    return _count((status.get("sessions") or {}).get("bound") or 0, "session")
 
 
 def _requests(status: Status) -> float:

@@ -96,10 +96,8 @@ def _elsewhere(loaded: Loaded, url: str, by_config: str) -> list[str]:
     if (given.host is None and given.port is None) or url == by_config:
         return []
     port = urlsplit(url).port
-    return [
-        f"The config says {by_config}, so name this server: maxpool status --url {url}, "
-        f"maxpool env --port {port}"
-    ]
+    there = f"maxpool status --url {url}, maxpool env --port {port}"
+    return [f"The config says {by_config}; status and env need to be told: {there}"]
 
 
 def _accounts(loaded: Loaded) -> list[str]:

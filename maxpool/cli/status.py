@@ -100,7 +100,11 @@ def _watch(source: Source, every_s: float, as_json: bool) -> None:
 def _watch_plain(source: Source, every_s: float, as_json: bool) -> None:
     while True:
         status = source.look()
-        click.echo(json.dumps(status) if as_json else "\n".join([*render.plain(status, terminal_width()), ""]))
+        click.echo(
+            json.dumps(status)
+            if as_json
+            else "\n".join([*render.plain(status, terminal_width()), ""])
+        )
         sys.stdout.flush()
         time.sleep(every_s)
 

@@ -200,7 +200,7 @@ _OURS = frozenset(
 def _header_name(text: str) -> str:
     if text.lower() in _OURS:
         raise wrong(
-            f"may not set {text.lower()}: maxpool writes it itself", "use secret and auth_header"
+            f"may not set {text.lower()}, which maxpool writes itself", "use secret and auth_header"
         )
     return _token(text)
 

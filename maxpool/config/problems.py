@@ -56,7 +56,9 @@ _INSTEAD = {
 }
 """What other programs call the keys of an account."""
 
-_SECRET_KEY = re.compile(r"[\"']?([\w-]*(?:secret|key|token|password|sha256))[\"']?\s*=", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"[\"']?([\w-]*(?:secret|key|token|password|sha256))[\"']?\s*=", re.IGNORECASE
+)
 _NO_SECRET = frozenset({"tls_key", "require_key"})
 _QUOTED = re.compile(r"""\"[^\"]*\"?|'[^']*'?""")
 _REFERENCE = re.compile(r"""[\"'](?:env|file):""")

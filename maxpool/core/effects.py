@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from maxpool.core import lease as outcomes
 from maxpool.core.eligibility import Context, Eligible, Reason, check, mismatch
 from maxpool.core.health import HealthEvent
-from maxpool.core.throttle import EVERY_MODEL, Sighting, Throttle
+from maxpool.core.throttle import EVERY_MODEL, Sighting, Throttle, scopes
 from maxpool.core.window import FAR_FUTURE_S
 
 if TYPE_CHECKING:
+    from maxpool.core.account import Account
     from maxpool.core.lease import LeaseRequest, Outcome
     from maxpool.core.settings import PoolSettings
     from maxpool.core.state import AccountState
@@ -51,7 +52,8 @@ class Effects:
         match outcome:
             case outcomes.Success():
                 self._answered(state, lease_id)
-                self.throttle.answered(state.account.id, request.model, lease_id, now)
+                scope = scopes(state.account.provider, request.model)
+                self.throttle.answered(state.account.id, scope, lease_id, now)
             case outcomes.RequestRejected() | outcomes.Cut():
                 state.health.answered(lease_id)  # it answered: not the account's fault
             case outcomes.Burst() | outcomes.Overloaded():
@@ -165,30 +167,36 @@ class Effects:
             asked = outcome.retry_after_s
             park = min(asked if asked is not None else s.provisional_s, s.provisional_max_s)
             state.cool(Reason.PROVISIONAL, now + max(park, s.retry_after_min_s))
-            scope, retry_after_s = EVERY_MODEL, asked
+            model, retry_after_s = EVERY_MODEL, asked
         else:
             state.bench_model(
                 request.model, Reason.MODEL_COOLING, now + s.provisional_s, s.max_model_benches
             )
-            scope, retry_after_s = request.model, None
+            model, retry_after_s = request.model, None
+        every, one = scopes(state.account.provider, request.model)
+        scope = every if model == EVERY_MODEL else one
         fingerprint = f"{scope} {outcome.fingerprint}"[:200]
         sighting = self.throttle.saw(scope, fingerprint, state.account.id, now)
         seen = sighting.accounts
-        if not self._incident(sighting, seen, request, now):
+        if not self._incident(sighting, state.account, request, now):
             return set()
         for account_id in seen:
-            self._unpark(account_id, request.model, scope)
+            self._unpark(account_id, model)
         self.throttle.open(scope, fingerprint, retry_after_s, now)
         return set(seen)
 
     def _incident(
-        self, sighting: Sighting, seen: list[str], request: LeaseRequest, now: float
+        self, sighting: Sighting, failed: Account, request: LeaseRequest, now: float
     ) -> bool:
-        """Seen alike everywhere it could be: nothing untried, nobody answered well since."""
-        ctx = Context(self.settings)
+        """Seen alike wherever that provider could: nothing untried, nobody answered well since."""
+        ctx, seen = Context(self.settings), sighting.accounts
+        never_paid = self.settings.key_price == "never" and not failed.paid
         able = 0
         for account_id, state in self.states.items():
-            if not state.enabled or mismatch(state.account, request) is not None:
+            account = state.account
+            if not state.enabled or mismatch(account, request) is not None:
+                continue
+            if account.provider != failed.provider or (account.paid and never_paid):
                 continue
             able += 1
             if sighting.answered_since(account_id):
@@ -197,11 +205,11 @@ class Effects:
                 return False
         return len(seen) >= 2 or able <= 1
 
-    def _unpark(self, account_id: str, model: str, scope: str) -> None:
+    def _unpark(self, account_id: str, model: str) -> None:
         state = self.states.get(account_id)
         if state is None:
             return
-        if scope == EVERY_MODEL:
+        if model == EVERY_MODEL:
             state.uncool(Reason.PROVISIONAL)
         else:
             bench = state.model_benches.get(model)

@@ -6,12 +6,14 @@ so that all of them tell the same story. It decides nothing among the accounts t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from maxpool.core.family import family_of
 from maxpool.core.health import HealthState
+from maxpool.core.quota import ACCOUNT_WINDOWS
 from maxpool.core.targets import upstream_model
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from maxpool.core.lease import LeaseRequest
     from maxpool.core.settings import PoolSettings
     from maxpool.core.state import AccountState
+    from maxpool.core.throttle import Throttle
 
 
 class Reason(StrEnum):
@@ -69,7 +72,9 @@ class Reason(StrEnum):
     NO_ACCOUNTS = "no_accounts"
 
 
-BY_EVENT = frozenset({Reason.SLOTS_FULL, Reason.TRIAL, Reason.QUEUED, Reason.PAUSED})
+BY_EVENT = frozenset(
+    {Reason.SLOTS_FULL, Reason.TRIAL, Reason.QUEUED, Reason.PAUSED, Reason.THROTTLE}
+)
 """Reasons whose end no clock knows, but which do end while requests run."""
 
 
@@ -101,6 +106,8 @@ class Context:
     settings: PoolSettings
     plan_in_flight: int = 0
     emergency: bool = False
+    wait_until: float = math.inf  # how long the request at hand may wait
+    throttle: Throttle | None = None
 
 
 def mismatch(account: Account, request: LeaseRequest) -> Reason | None:
@@ -145,7 +152,7 @@ def account_blocks(state: AccountState, now: float, ctx: Context) -> Iterator[Un
         if until_open is not None:
             yield Unavailable(Reason.QUOTA, until_open)
         if state.account.caps or state.account.reserve:
-            yield from _owner_blocks(state, now, ctx)
+            yield from _owner_blocks(state, now, ctx, ACCOUNT_WINDOWS)
 
 
 def _health_blocks(state: AccountState, now: float) -> Iterator[Unavailable]:
@@ -160,12 +167,17 @@ def _health_blocks(state: AccountState, now: float) -> Iterator[Unavailable]:
         yield Unavailable(Reason.BREAKER, health.open_until)
 
 
-def _owner_blocks(state: AccountState, now: float, ctx: Context) -> Iterator[Unavailable]:
+def _owner_blocks(
+    state: AccountState, now: float, ctx: Context, names: tuple[str, ...]
+) -> Iterator[Unavailable]:
+    """The owner's caps and reserves on these windows."""
     account = state.account
     limits = [(Reason.CAP, name, cap) for name, cap in account.caps.items()]
     if not (ctx.emergency and account.emergency):
         limits += [(Reason.RESERVE, name, 1.0 - share) for name, share in account.reserve.items()]
     for reason, name, limit in limits:
+        if name not in names:
+            continue
         window = state.quota.windows.get(name)
         used = None if window is None else window.utilization_at(now)
         if window is not None and used is not None and used >= limit:
@@ -180,8 +192,15 @@ def request_blocks(
     state: AccountState, request: LeaseRequest, now: float, ctx: Context
 ) -> Iterator[Unavailable]:
     """What keeps this account from carrying this request, beyond the account itself."""
+    if ctx.throttle is not None and ctx.throttle.pauses:
+        pause = ctx.throttle.gate(state.account.provider, request.model, now)
+        if pause is not None:
+            yield Unavailable(Reason.THROTTLE, pause.until if pause.until > now else None)
     if state.quota.windows:
-        until = state.quota.closed(f"7d:{family_of(request.model)}", now, ctx.settings)
+        family = f"7d:{family_of(request.model)}"
+        if state.account.caps or state.account.reserve:
+            yield from _owner_blocks(state, now, ctx, (family,))
+        until = state.quota.closed(family, now, ctx.settings)
         if until is not None:
             yield Unavailable(Reason.FAMILY_QUOTA, until)
     if state.model_benches:

@@ -99,6 +99,13 @@ class Health:
             self.failures = self.trips = 0
             self.trial = None
 
+    def begun(self, lease_id: str) -> bool:
+        """Good headers came: a trial has told what it was to tell, however long its answer lasts."""
+        tried = self.state is HealthState.TRIAL and lease_id == self.trial
+        if tried:
+            self.answered(lease_id)
+        return tried
+
     def failed(self, lease_id: str, now: float, settings: PoolSettings) -> None:
         """A lease ended with a failure of the account's."""
         if self.state is HealthState.TRIAL:

@@ -71,6 +71,21 @@ class Place:
     known: tuple[LaneKey, float] | None = None
 
 
+def _lane(state: AccountState, place: Place, now: float) -> tuple[LaneKey, float]:
+    """The lane an account stands in and its order there, lower first."""
+    week = state.quota.windows.get("7d")
+    used = None if week is None else week.utilization_at(now)
+    reset_at = None if week is None else week.next_reset(now)
+    # An unknown use counts as the median of the plan, alike for all that do not know theirs.
+    median_of = (state.account.plan,) if used is None else ()
+    alike = (place.signature, state.in_flight, state.health.failures, median_of)
+    if week is None or reset_at is None:
+        return (*alike, used), 0.0
+    if reset_at - now >= week.length_s:  # counts as the whole week ahead, not more
+        return (*alike, "ahead"), used or 0.0
+    return (*alike, "running"), (used or 0.0) + reset_at / week.length_s
+
+
 @dataclass(slots=True)
 class Index:
     """Lanes, special and parked accounts, and the alarms that move them."""
@@ -119,19 +134,7 @@ class Index:
         if self._is_special(state, now):
             self.special[account_id] = state
             return
-        window = state.quota.windows.get("7d")
-        used = None if window is None else window.utilization_at(now)
-        reset_at = None if window is None else window.next_reset(now)
-        alike: LaneKey = (place.signature, state.in_flight, state.health.failures)
-        if used is None or reset_at is None or window is None:
-            key: LaneKey = (*alike, used, state.account.plan)
-            order = 0.0
-        elif reset_at - now >= window.length_s:  # the whole week ahead, and not more than that
-            key = (*alike, window.length_s, "ahead")
-            order = used
-        else:
-            key = (*alike, window.length_s)
-            order = used + reset_at / window.length_s
+        key, order = _lane(state, place, now)
         entry = (order, state.lease_order, account_id)
         lane = self.lanes.get(key)
         if lane is None:

@@ -14,7 +14,7 @@ from maxpool.core import commands, duty, learning, snapshot, view
 from maxpool.core.binding import Bindings
 from maxpool.core.cost import Decision, Prices
 from maxpool.core.effects import Effects
-from maxpool.core.eligibility import BY_EVENT, Context, Reason, Unavailable
+from maxpool.core.eligibility import Context, Reason, Unavailable
 from maxpool.core.health import HealthEvent
 from maxpool.core.index import Index
 from maxpool.core.lease import (
@@ -35,7 +35,7 @@ from maxpool.core.ratelimit import read_headers
 from maxpool.core.select import Blocked, Choice, Selector
 from maxpool.core.settings import PoolSettings
 from maxpool.core.state import AccountState
-from maxpool.core.throttle import Throttle
+from maxpool.core.throttle import Throttle, scopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,7 +112,10 @@ class Pool:
         blocked = self._gate(request, key, ticket, now)
         if blocked is None:
             arrived = self._arrived(request, ticket, now)
-            choice = self.selector.choose(request, now, exclude, self._context(), arrived)
+            ctx = Context(self.settings, self.plan_in_flight, throttle=self.throttle)
+            room = self.queue.find(ticket) is not None or not self.queue.full(now)
+            ctx.wait_until = self._deadline(request, ticket, now) if room else now
+            choice = self.selector.choose(request, now, exclude, ctx, arrived)
             if isinstance(choice, Choice):
                 self.queue.leave(ticket)
                 return self._grant(request, choice, now, now - arrived)
@@ -132,7 +135,7 @@ class Pool:
         lease: Lease | None = None,
         status: int | None = None,
     ) -> None:
-        """Take in response headers (lower-case names) as soon as they are there."""
+        """Take in response headers as soon as they are there."""
         state = self.states.get(account_id)
         running = self.running.get(lease.id) if lease is not None else None
         if running is not None and status is not None:
@@ -141,7 +144,12 @@ class Pool:
         if state is None:
             return
         if running is not None and status is not None and 200 <= status < 300:
-            self.throttle.answered(account_id, running.request.model, running.lease.id, now)
+            scope = scopes(state.account.provider, running.request.model)
+            self.throttle.answered(account_id, scope, running.lease.id, now)
+            if state.health.begun(running.lease.id):
+                self._changed(account_id, now)
+        if any(name != name.lower() for name in headers):
+            headers = {name.lower(): value for name, value in headers.items()}
         report = read_headers(headers, now, lease.model if lease is not None else None)
         if report.readings or report.buckets or report.rejections or report.allowed is not None:
             quota = state.quota
@@ -301,13 +309,16 @@ class Pool:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _context(self) -> Context:
-        return Context(self.settings, self.plan_in_flight)
-
     def _arrived(self, request: LeaseRequest, ticket: Ticket | None, now: float) -> float:
         if request.arrived_at is not None:
             return request.arrived_at
         return ticket.queued_at if ticket is not None else now
+
+    def _deadline(self, request: LeaseRequest, ticket: Ticket | None, now: float) -> float:
+        patience = request.max_wait_s
+        if patience is None:
+            patience = self.settings.queue_max_wait_s
+        return self._arrived(request, ticket, now) + patience
 
     def _gate(
         self, request: LeaseRequest, key: ClassKey, ticket: Ticket | None, now: float
@@ -317,11 +328,6 @@ class Pool:
             return Blocked(Unavailable(Reason.NO_ACCOUNTS))
         if self.paused:
             return Blocked(Unavailable(Reason.PAUSED))
-        if self.throttle.pauses:
-            pause = self.throttle.gate(request.model, now)
-            if pause is not None:
-                until = pause.until if pause.until > now else None
-                return Blocked(Unavailable(Reason.THROTTLE, until))
         if self.queue.waiters:
             first = self.queue.ahead(key, ticket, now, self.revision)
             if first is not None:
@@ -350,7 +356,7 @@ class Pool:
             self.plan_in_flight += 1
         state.last_leased_at, state.lease_order = now, self.leased
         state.health.take_trial(lease.id)
-        self.throttle.probing(request.model, lease.id)
+        self.throttle.probe(state.account.provider, request.model, lease.id, now)
         self.prices.learn_weight(choice.weight)
         self._changed(account_id, now)
         return lease
@@ -366,20 +372,10 @@ class Pool:
         """Queue a request that waiting can help, refuse any other at once."""
         cause = blocked.cause
         waiter = self.queue.find(ticket)
-        patience = request.max_wait_s
-        if patience is None:
-            patience = self.settings.queue_max_wait_s
-        deadline = self._arrived(request, ticket, now) + patience
+        deadline = self._deadline(request, ticket, now)
         refused: Reason | None = None
-        if (
-            not (
-                cause.until is not None
-                or cause.reason in BY_EVENT
-                or cause.reason is Reason.THROTTLE
-            )
-            or now >= deadline
-            or (cause.until is not None and cause.until > deadline)
-        ):
+        too_late = cause.until is not None and cause.until > deadline
+        if not cause.temporary or now >= deadline or too_late:
             refused = blocked.behind or cause.reason
         elif waiter is None and self.queue.full(now):
             refused = Reason.QUEUE_FULL

@@ -6,7 +6,7 @@ then tier, then the lowest cost; ties go to the least recently leased, then by i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
@@ -82,9 +82,12 @@ class Selector:
         )
         ranked = self._weigh(weigher, exclude, ctx)
         if not ranked:
-            ranked = self._weigh_reserves(weigher, exclude, ctx)
-        if not ranked:
-            return self.why_not(request, now, exclude, ctx)
+            blocked = self.why_not(request, now, exclude, ctx)
+            # A reserve is for emergencies, not for a moment in which everybody else is busy.
+            if _end(blocked.cause) > now + ctx.settings.emergency_after_s:
+                ranked = self._weigh_reserves(weigher, exclude, ctx)
+            if not ranked:
+                return blocked
         best = min(ranked)
         state = self.states[best[-1]]
         if state.account.paid and ctx.settings.key_price != "always":
@@ -132,7 +135,7 @@ class Selector:
         self, weigher: Weigher, exclude: frozenset[str], ctx: Context
     ) -> list[Rank]:
         """When all else is closed, the reserves that their owners opened for emergencies."""
-        emergency = Context(ctx.settings, ctx.plan_in_flight, emergency=True)
+        emergency = replace(ctx, emergency=True)
         return [
             self._rank(state, weigher, ctx)
             for account_id, state in self.states.items()
@@ -200,7 +203,12 @@ class Selector:
             and state.account.priority <= priority
             and mismatch(state.account, request) is None
         ]
-        blocks = [b for b in plans if isinstance(b, Unavailable) and (never or b.temporary)]
+        blocks = [
+            b
+            for b in plans
+            if isinstance(b, Unavailable)
+            and (b.temporary or (never and b.reason is not Reason.DISABLED))
+        ]
         if not blocks:
             return None
         soonest = min(blocks, key=_end)
@@ -210,6 +218,8 @@ class Selector:
         if now >= deadline or _end(soonest) > deadline:
             return None
         until = deadline if soonest.until is None else min(soonest.until, deadline)
+        if until > ctx.wait_until:
+            return None  # it would be refused otherwise
         return Blocked(Unavailable(Reason.KEY_PRICE, until), {soonest.reason.value: len(blocks)})
 
     def why_not(

@@ -60,6 +60,7 @@ class PoolSettings:
     cache_write_price_1h: float = 2.0
     key_price: Literal["never", "after", "always"] = "after"
     key_price_after_s: float = 20.0
+    emergency_after_s: float = 60.0  # a reserve opens when nobody else is back within this time
 
     # Benches and cooldowns
     provisional_s: float = 10.0
@@ -83,6 +84,7 @@ class PoolSettings:
     incident_window_s: float = 30.0
     throttle_default_s: float = 30.0
     throttle_reopen_s: tuple[float, ...] = (5.0, 10.0, 20.0, 20.0)
+    throttle_probe_s: float = 15.0  # a probe without an answer holds the others for this long
     max_sightings: int = 64
 
     # Sessions

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from maxpool.core.settings import PoolSettings
 
 EVERY_MODEL = "*"
+KEPT_S = 3600.0
+"""How long after its end a pause that nobody probed is remembered."""
 CAPACITY_STATUSES = frozenset({429, 503, 529})
 """Answers that say the upstream is still out of capacity; any other closes a throttle."""
 
@@ -48,8 +50,18 @@ class Pause:
     scope: str
     until: float
     probe: str | None = None  # the lease that finds out
+    probe_at: float = 0.0
     failed_probes: int = 0
     opened_at: float = 0.0
+
+    def probing(self, now: float, settings: PoolSettings) -> bool:
+        """Whether a probe is out that may still tell something."""
+        return self.probe is not None and now - self.probe_at < settings.throttle_probe_s
+
+
+def scopes(provider: str, model: str) -> tuple[str, str]:
+    """What can hold a request for that model at that provider: all of it, or the model."""
+    return (f"{provider} {EVERY_MODEL}", f"{provider} {model}")
 
 
 @dataclass(slots=True)
@@ -62,23 +74,24 @@ class Throttle:
     count: int = 0
     last_at: float | None = None
 
-    def gate(self, model: str, now: float) -> Pause | None:
-        """The pause that holds this model back at `now`, or None when it may go.
+    def gate(self, provider: str, model: str, now: float) -> Pause | None:
+        """The pause that holds this model of a provider back at `now`, or None when it may go.
 
-        Past its deadline a pause lets one request through, and holds the rest while that is out.
+        Past its deadline a pause lets one request through, and holds the rest while that is out;
+        a probe that hears nothing for `throttle_probe_s` no longer holds anybody.
         """
-        for scope in (EVERY_MODEL, model):
+        for scope in scopes(provider, model):
             pause = self.pauses.get(scope)
-            if pause is not None and (pause.until > now or pause.probe is not None):
+            if pause is not None and (pause.until > now or pause.probing(now, self.settings)):
                 return pause
         return None
 
-    def probing(self, model: str, lease_id: str) -> None:
+    def probe(self, provider: str, model: str, lease_id: str, now: float) -> None:
         """A request was let through: if a pause waits for a probe, this is it."""
-        for scope in (EVERY_MODEL, model):
+        for scope in scopes(provider, model):
             pause = self.pauses.get(scope)
-            if pause is not None and pause.probe is None:
-                pause.probe = lease_id
+            if pause is not None and not pause.probing(now, self.settings):
+                pause.probe, pause.probe_at = lease_id, now
 
     def saw(self, scope: str, fingerprint: str, account_id: str, now: float) -> Sighting:
         """Note a failure; returns where else it was seen within the incident window."""
@@ -91,10 +104,10 @@ class Throttle:
             self.sightings.popitem(last=False)
         return sighting
 
-    def answered(self, account_id: str, model: str, lease_id: str, now: float) -> None:
+    def answered(self, account_id: str, of: tuple[str, str], lease_id: str, now: float) -> None:
         """An account answered well: what was seen elsewhere may not be the upstream's fault."""
         for sighting in self.sightings.values():
-            if sighting.scope in (EVERY_MODEL, model):
+            if sighting.scope in of:
                 sighting.well[account_id] = (now, lease_id)
 
     def unanswered(self, account_id: str, lease_id: str) -> None:
@@ -111,11 +124,19 @@ class Throttle:
             if retry_after_s is not None:
                 pause.until = max(pause.until, now + self._bounded(retry_after_s))
             return
+        self._forget_old(now)
         length = retry_after_s if retry_after_s is not None else self.settings.throttle_default_s
         until = now + self._bounded(length)
         self.pauses[scope] = Pause(scope=scope, until=until, opened_at=now)
         self.count += 1
         self.last_at = now
+
+    def _forget_old(self, now: float) -> None:
+        # Model names are the callers' to choose: what nobody asked for any more must not stay.
+        for scope in [s for s, p in self.pauses.items() if now - p.until > KEPT_S]:
+            del self.pauses[scope]
+        while len(self.pauses) >= self.settings.max_sightings:
+            del self.pauses[min(self.pauses, key=lambda s: self.pauses[s].until)]
 
     def _bounded(self, seconds: float) -> float:
         s = self.settings
@@ -163,5 +184,7 @@ class Throttle:
 
     def next_change(self, now: float) -> float | None:
         """The soonest end of a pause."""
-        ends = [p.until for p in self.pauses.values() if p.until > now and p.probe is None]
-        return min(ends, default=None)
+        wait_s = self.settings.throttle_probe_s
+        ends = [p.until for p in self.pauses.values() if p.probe is None]
+        ends += [p.probe_at + wait_s for p in self.pauses.values() if p.probe is not None]
+        return min((at for at in ends if at > now), default=None)

@@ -73,7 +73,7 @@ class Endings:
             refusal,
             now=now,
             request_id=job.request_id,
-            names=self._blocked(refusal, job, now),
+            names=self._blocked(refusal, job, now) if self.limits.show_account else {},
             tz_offset_s=self.utc_offset_s(now),
         )
         await self._send(job, down, trail, answer)
@@ -90,6 +90,10 @@ class Endings:
                 answer = self._own(job, 502, message)
             case AuthRejected() | AuthFinal() | Forbidden() | AccountClosed():
                 answer = self._own(job, 502, self._logins(trail))
+            case NetworkFailure(kind="secret"):
+                detail = failed.body.decode(errors="replace")[:200]
+                message = f"The secret of {self._tried(trail)} cannot be read: {detail}."
+                answer = self._own(job, 502, message)
             case NetworkFailure():
                 detail = failed.body.decode(errors="replace")[:200] or outcome.kind
                 tried = self._tried(trail)
@@ -117,7 +121,10 @@ class Endings:
         if not 0.0 <= now - self.blended_at < BLEND_AGE_S:
             self.blended_at, self.blended = now, pool_limits(self.pool, now)
         extra += self.blended
-        return wire_headers.inbound(reply.headers, drop_ratelimit=True, extra=tuple(extra))
+        headers = wire_headers.inbound(reply.headers, drop_ratelimit=True, extra=tuple(extra))
+        if streams(reply):  # a stream that breaks must not end as if it had its whole length
+            headers = [h for h in headers if h[0].lower() != b"content-length"]
+        return headers
 
     def name(self, account_id: str) -> str:
         """The label of an account, its id once it is gone."""
@@ -219,6 +226,14 @@ def pool_limits(pool: Pool, now: float) -> tuple[tuple[bytes, bytes], ...]:
     if resets:
         found.append((b"anthropic-ratelimit-unified-reset", str(int(min(resets))).encode()))
     return tuple(found)
+
+
+def streams(reply: Reply) -> bool:
+    """Whether an answer is an event stream."""
+    return any(
+        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream")
+        for name, value in reply.headers
+    )
 
 
 def _as_it_came(failed: Failed) -> replies.Answer:

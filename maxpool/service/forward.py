@@ -5,6 +5,7 @@ The only place where a lease is taken for a request, and `Holding` the only plac
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("maxpool.request")
+
+NO_SECRET = "secret"
+"""Kind of a try that was never sent, because the account's secret could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +173,8 @@ class Forwarder:
     async def _goes_on(self, job: Job, failed: Failed, trail: Trail, account_id: str) -> bool:
         """Whether another account may be tried, after the pause the outcome asks for."""
         outcome = failed.outcome
-        trail.skipped.append(f"{self.endings.name(account_id)}:{outcome_class(outcome)}")
+        name = f"{self.endings.name(account_id)}:" if self.limits.show_account else ""
+        trail.skipped.append(f"{name}{outcome_class(outcome)}")
         step = then(outcome, trail, account_id)
         now = self.clock.now()
         if job.once and not surely_unsent(failed):
@@ -226,7 +231,7 @@ class Forwarder:
         try:
             credential = await self.tokens.bearer(lease.account_id, destination)
         except SecretError as error:
-            return Failed(AuthRejected(), 0, (), error.message.encode())
+            return Failed(NetworkFailure(NO_SECRET, sent=False), 0, (), error.message.encode())
         held.credential = credential
         headers, body = self._for_account(job, lease)
         extra = tuple((n.encode(), v.encode()) for n, v in destination.headers)
@@ -268,7 +273,7 @@ class Forwarder:
             return job.headers, job.body
         encoding = wire_headers.fields(job.headers).get("content-encoding", "")
         headers = [h for h in job.headers if h[0].lower() != b"content-encoding"]
-        return headers, with_model(plain(job.body, encoding, MAX_DECODED_BYTES), name)
+        return headers, with_model(plain(job.body, encoding, self.limits.max_decoded_bytes), name)
 
     def _name_there(self, job: Job, lease: Lease) -> str:
         """What this account's upstream calls the model."""
@@ -308,12 +313,13 @@ class Forwarder:
         """Read an error answer (bounded) and classify it."""
         parts: list[bytes] = []
         size = 0
-        with suppress(StreamCut):  # what came of it is enough to tell what it was
-            async for chunk in reply.stream:
-                parts.append(chunk)
-                size += len(chunk)
-                if size > self.limits.error_body_bytes:
-                    break
+        with suppress(StreamCut, TimeoutError):  # what came of it is enough to tell what it was
+            async with asyncio.timeout(self.limits.error_body_s):
+                async for chunk in reply.stream:
+                    parts.append(chunk)
+                    size += len(chunk)
+                    if size > self.limits.error_body_bytes:
+                        break
         body = b"".join(parts)
         decoder = Decoder.of(fields.get("content-encoding", ""))
         text = decoder.feed(body) if decoder is not None else b""
@@ -325,13 +331,15 @@ class Forwarder:
         return Failed(outcome, reply.status, headers, body)
 
     async def _renew(self, held: Holding, trail: Trail) -> bool:
-        """Get the bearer anew; False when it is the one that was just refused."""
+        """Get the bearer anew for one more try; False when the account is gone."""
         account_id = held.lease.account_id
         trail.renewed.add(account_id)
         destination = self._destination(account_id)
         if destination is None:
             return False
-        return await self.tokens.renew(account_id, destination, held.credential)
+        # The same credential gets its second chance, too: a single 401 may be the upstream's slip.
+        await self.tokens.renew(account_id, destination, held.credential)
+        return True
 
     def _destination(self, account_id: str) -> Destination | None:
         """Where to send; None once a new config removed the account or moved it unconfirmed."""

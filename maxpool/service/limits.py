@@ -24,6 +24,8 @@ class Limits:
     hold_bytes: int = 64 * 1024  # of a stream, before content
     hold_json_bytes: int = 8 << 20  # a longer JSON answer is passed on unchecked
     error_body_bytes: int = 1 << 20  # of an upstream's error answer
+    error_body_s: float = 3.0  # to read it; status and headers are enough to go on
+    max_decoded_bytes: int = 64 << 20  # of a request body that must be edited
     commit_after_s: float = 20.0  # then headers go out and pings follow
     heartbeat_s: float = 10.0  # clients give up after 300 s of silence
     stall_s: float = 60.0  # a client that takes nothing for this long is dropped
@@ -49,6 +51,7 @@ def limits_of(config: Config) -> Limits:
         header_timeout_count_s=upstream.header_timeout_count_s,
         idle_timeout_s=upstream.idle_timeout_s,
         hold_bytes=server.hold_bytes,
+        max_decoded_bytes=server.max_body_decoded_bytes,
         commit_after_s=queue.commit_after_s,
         heartbeat_s=queue.heartbeat_s,
         stall_s=server.stall_s,

@@ -12,6 +12,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from maxpool.errors import StateError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -65,11 +67,14 @@ def origin_of(url: str) -> str:
 
 
 def origins_in(saved: Mapping[str, Any]) -> dict[str, str]:
-    """The bound origins in a saved state; what is no text is dropped."""
-    found = saved.get("origins")
-    if not isinstance(found, dict):
-        return {}
-    return {k: v for k, v in found.items() if isinstance(k, str) and isinstance(v, str)}
+    """The bound origins in a saved state; raises `StateError` when they cannot be read."""
+    found = saved.get("origins", {})
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        raise StateError(
+            "the saved state does not tell where credentials belong",
+            "Check each account's base_url: it is bound anew.",
+        )
+    return found
 
 
 def _local(origin: str) -> bool:

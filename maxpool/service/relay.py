@@ -11,7 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from maxpool.core.lease import Cut, Garbage, NetworkFailure, Outcome, Success, TokenUsage
+from maxpool.core.lease import (
+    Cut,
+    Garbage,
+    NetworkFailure,
+    Outcome,
+    RequestRejected,
+    Success,
+    TokenUsage,
+)
 from maxpool.errors import StreamCut
 from maxpool.service.retry import Failed
 from maxpool.wire.encoding import Decoder
@@ -101,7 +109,10 @@ class Relay:
 
     def _error_first(self) -> Failed:
         data = self.meter.error or b""
-        return Failed(classify_error_event(data, self.model), 0, (), data)
+        outcome = classify_error_event(data, self.model)
+        if isinstance(outcome, RequestRejected):  # the caller's own fault, in the upstream's words
+            return Failed(outcome, outcome.status, ((b"content-type", b"application/json"),), data)
+        return Failed(outcome, 0, (), data)
 
     async def _ended_early(self, held: list[tuple[bytes, bytes]]) -> Outcome | Failed:
         """The stream ended before content: an answer only if it says that it is complete."""

@@ -63,6 +63,9 @@ class Reloader:
         except MaxpoolError as error:
             self._keep(f"{error.message} {error.hint}".strip())
             return False
+        except Exception as error:  # noqa: BLE001 - no file whatever may end the watching
+            self._keep(f"it cannot be read ({type(error).__name__})")
+            return False
         # Against the first config: what runs of the cold keys are still its values.
         cold = tuple(cold_changes(self.first, fresh))
         if cold and cold != self.restart_for:

@@ -93,10 +93,12 @@ class Tokens:
 
     def refer(self, references: Mapping[str, str], plans: frozenset[str] | None = None) -> None:
         """Take new references; a credential whose reference changed is resolved anew."""
-        self.plans = plans
+        changed = (self.plans or frozenset()) ^ (plans or frozenset())
         for account_id in list(self.ready):
-            if references.get(account_id) != self.references.get(account_id):
+            same = references.get(account_id) == self.references.get(account_id)
+            if not same or account_id in changed:  # what it may be used for is checked anew, too
                 self.forget(account_id)
+        self.plans = plans
         self.references = references
 
     async def _resolve(self, account_id: str) -> Secret | None:

@@ -7,10 +7,11 @@ and hands the lease to the waiter. It never polls.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from maxpool.core.eligibility import Reason
+from maxpool.core.queue import ClassKey, class_of
 from maxpool.core.lease import Internal, Lease, LeaseRequest, Refusal, Ticket, Wait
 
 if TYPE_CHECKING:
@@ -55,8 +56,14 @@ class WaitingRoom:
             return found
         if self.closed or self.bytes + size > self.limits.queue_bytes:
             self.pool.cancel(found.ticket, now)
-            reason = Reason.PAUSED if self.closed else Reason.QUEUE_FULL
-            return Refusal(reason, found.until, found.reason.value)
+            if self.closed:
+                return Refusal(Reason.PAUSED, found.until, found.reason.value)
+            # It cannot wait: whoever serves without waiting may, a paid key among them.
+            at_once = replace(request, max_wait_s=0.0)
+            now_or_never = self.pool.acquire(at_once, now, exclude=exclude)
+            if isinstance(now_or_never, Lease):
+                return now_or_never
+            return Refusal(Reason.QUEUE_FULL, found.until, found.reason.value)
         return await self._park(request, exclude, size, found)
 
     async def _park(
@@ -80,6 +87,7 @@ class WaitingRoom:
         """A waiter that was cancelled gives back its place, or the lease it was just handed."""
         if not parked.result.done() or parked.result.cancelled():
             self.pool.cancel(parked.ticket, self.clock.now())
+            self.wake()  # somebody may have stood behind it
             return
         task = asyncio.current_task()
         found = parked.result.result()
@@ -92,14 +100,20 @@ class WaitingRoom:
         if not self.parked:
             return
         now = self.clock.now()
+        waiting: set[ClassKey] = set()
         for parked in list(self.parked.values()):
-            if parked.result.done():
+            if parked.result.cancelled():  # its client left in this very turn
+                self.pool.cancel(parked.ticket, now)
+            key = class_of(parked.request, parked.exclude)
+            if parked.result.done() or key in waiting:
                 continue
             found = self.pool.acquire(
                 parked.request, now, exclude=parked.exclude, ticket=parked.ticket
             )
             if isinstance(found, Wait):
                 parked.ticket = found.ticket
+                if found.reason is not Reason.KEY_PRICE:  # that depends on each one's arrival
+                    waiting.add(key)
             else:
                 parked.result.set_result(found)
         self._set_alarm()

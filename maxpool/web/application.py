@@ -58,18 +58,18 @@ def application(
         Route("/api/hello", status.hello, methods=["GET", "HEAD"]),
         Route("/", status.root, methods=["GET", "HEAD"]),
     ]
-    if surfaces.passthrough is not None:
-        routes += [Route(path, surfaces.passthrough) for path in surfaces.open_paths]
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_error, Exception: _crash},  # type: ignore[dict-item]
     )
     app.router.redirect_slashes = False
-    direct = {
+    direct: dict[str, Messages] = {
         "/v1/messages": surfaces.messages,
         "/v1/messages/count_tokens": surfaces.count_tokens,
     }
+    if surfaces.passthrough is not None:
+        direct |= dict.fromkeys(surfaces.open_paths, surfaces.passthrough)  # exact, no patterns
     return Guard(_Switch(app, direct), rules, new_id)
 
 

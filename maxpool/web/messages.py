@@ -107,6 +107,7 @@ class Messages:
         usual = limits.max_wait_s if streaming else min(limits.max_wait_s, limits.max_wait_json_s)
         most = limits.max_wait_allowed_s if streaming else limits.max_wait_json_s
         if self.counts_tokens:
+            request = replace(request, session=None, agent=None)  # it warms no cache
             usual = most = 0.0  # an estimate is better than a wait
         said = request.max_wait_s
         wait = usual if said is None else min(said, max(most, usual))

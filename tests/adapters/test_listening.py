@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from maxpool.adapters import process
 from maxpool.adapters.listening import _bind_error, bind
 from maxpool.errors import BindError
 
@@ -40,3 +41,17 @@ def test_a_port_taken_on_one_family_leaves_no_socket_open():
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EIO])
 def test_every_failure_has_a_hint(code):
     assert _bind_error(OSError(code, "no"), "127.0.0.1", 1).hint
+
+
+def test_a_taken_port_names_who_holds_it_how_to_end_it_and_where_to_name_another(monkeypatch):
+    monkeypatch.setattr(process, "listener_on", lambda _: "python3 (pid 4711)")
+    hint = _bind_error(OSError(errno.EADDRINUSE, "no"), "127.0.0.1", 3456).hint
+    for words in ("python3", "kill 4711", "Ctrl-C", "--port", "[server] port"):
+        assert words in hint
+
+
+def test_a_taken_port_whose_holder_is_hidden_advises_no_kill(monkeypatch):
+    monkeypatch.setattr(process, "listener_on", lambda _: None)
+    hint = _bind_error(OSError(errno.EADDRINUSE, "no"), "127.0.0.1", 3456).hint
+    assert "kill" not in hint
+    assert "[server] port" in hint

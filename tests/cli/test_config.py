@@ -1,6 +1,8 @@
 import json
+import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from maxpool.cli.group import maxpool
@@ -47,7 +49,8 @@ def test_every_problem_is_printed_with_its_line_and_the_exit_code_is_2(tmp_path)
     assert "    did you mean port?" in result.stderr
     assert "c.toml:3: [server] drain" in result.stderr
     assert "2 problems" in result.stderr
-    assert "maxpool config check" in result.stderr.splitlines()[-1]
+    last = f"then run: maxpool config check --config {tmp_path / 'c.toml'}"
+    assert result.stderr.splitlines()[-1].endswith(last)
 
 
 def test_problems_come_as_json_too(tmp_path):
@@ -60,6 +63,38 @@ def test_problems_come_as_json_too(tmp_path):
 def test_a_valid_file_comes_as_json_too(tmp_path):
     data = json.loads(config(tmp_path, GOOD, "check", "--json").stdout)
     assert [account["secret_found"] for account in data["accounts"]] == [False, False, None]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file modes")
+def test_a_secret_that_others_may_read_is_told_with_its_remedy(tmp_path):
+    token = tmp_path / "plan.token"
+    token.write_text("x")
+    token.chmod(0o644)
+    text = GOOD.replace("enabled = false\n", "")
+    result = config(tmp_path, text, "check", CONSOLE_KEY="x")
+    assert result.exit_code == 0
+    assert f"(mode 0644: run chmod 600 {token})" in result.stdout
+    assert result.stdout.splitlines()[-1].endswith("will not use: plan.")
+    token.chmod(0o600)
+    assert "mode" not in config(tmp_path, text, "check", CONSOLE_KEY="x").stdout
+
+
+def test_the_last_line_names_the_accounts_that_the_server_will_not_use(tmp_path):
+    result = config(tmp_path, GOOD, "check")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == (
+        "Until that is mended, maxpool serve will not use: console."
+    )
+
+
+def test_a_plan_that_nobody_knows_is_told_with_how_it_counts(tmp_path):
+    text = GOOD.replace(
+        '[[accounts]]\nname = "local"', 'plan = "max20"\n[[accounts]]\nname = "local"'
+    )
+    result = config(tmp_path, text, "check", CONSOLE_KEY="x")
+    assert result.exit_code == 0
+    assert '    plan "max20" is not known (max_20x,' in result.stdout
+    assert "treated as max_20x" in result.stdout
 
 
 def test_no_file_at_all_is_fine_and_says_what_to_do(tmp_path):

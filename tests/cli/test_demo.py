@@ -1,11 +1,15 @@
+import socket
 import sys
 import types
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from click.testing import CliRunner
 
-from maxpool.cli import demo_view
+from maxpool.cli import demo, demo_view
 from maxpool.cli.group import maxpool
+from maxpool.errors import BindError
 from tests.cli.stub import Worlds, account, picture, serving
 
 
@@ -31,6 +35,38 @@ def test_the_options_reach_the_world(worlds):
         maxpool, ["demo", "--once", "--port", "7", "--minutes", "2", "--speed", "3", "--no-traffic"]
     )
     assert worlds.asked == {"port": 7, "minutes": 2.0, "speed": 3.0, "traffic": False}
+
+
+def test_a_usual_port_that_is_taken_is_told_and_another_is_used(worlds, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(demo, "PREFERRED_PORT", port)
+        result = CliRunner().invoke(maxpool, ["demo", "--once"])
+    assert worlds.asked["port"] == 0
+    using = worlds.url.rpartition(":")[2]
+    assert result.stdout.splitlines()[0] == f"Port {port} is taken, using {using}."
+
+
+def test_a_usual_port_that_is_free_is_used_without_a_word(worlds, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setattr(demo, "PREFERRED_PORT", port)
+    result = CliRunner().invoke(maxpool, ["demo", "--once"])
+    assert worlds.asked["port"] == port
+    assert "taken" not in result.stdout
+
+
+def test_a_chosen_port_that_is_taken_ends_with_words_and_1(monkeypatch):
+    @asynccontextmanager
+    async def demo_world(**_: object) -> AsyncIterator[None]:
+        raise BindError("port 7 on 127.0.0.1 is taken", "Choose another with --port")
+        yield
+
+    monkeypatch.setitem(sys.modules, "maxpool.app", types.SimpleNamespace(demo_world=demo_world))
+    result = CliRunner().invoke(maxpool, ["demo", "--port", "7"])
+    assert result.exit_code == 1
+    assert result.stderr == ("Error: port 7 on 127.0.0.1 is taken\nChoose another with --port\n")
+    assert "ended" not in result.stdout
 
 
 def test_without_a_terminal_it_prints_one_line_at_a_time_until_its_time_is_up(worlds, monkeypatch):

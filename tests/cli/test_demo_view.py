@@ -3,12 +3,15 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 
 from maxpool.cli import demo_view
 from tests.cli.stub import NOW, Fake, Worlds, account, picture, serving
+
+PLAN = demo_view.Plan(duration_s=None, once=False, minutes=3.0)
 
 
 @pytest.fixture
@@ -18,7 +21,7 @@ def worlds():
 
 
 def test_the_introduction_says_what_to_look_at_and_what_to_try():
-    text = "\n".join(demo_view.introduction(Fake("http://127.0.0.1:3456", client_key="k1")))
+    text = "\n".join(demo_view.introduction(Fake("http://127.0.0.1:3456", client_key="k1"), PLAN))
     for words in ("http://127.0.0.1:1/", "http://127.0.0.1:2", "ANTHROPIC_BASE_URL", "Ctrl-C"):
         assert words in text
     curl = next(line for line in text.splitlines() if "curl" in line)
@@ -26,12 +29,18 @@ def test_the_introduction_says_what_to_look_at_and_what_to_try():
     assert json.loads(curl.split(" -d '")[1].rstrip("'"))["stream"] is True
 
 
+def test_the_introduction_says_what_differs_from_real_accounts():
+    text = "\n".join(demo_view.introduction(Fake("http://127.0.0.1:3456"), PLAN))
+    assert "5h means 3 minutes (--minutes)" in text
+    assert "real ones serve Claude Code only" in text
+    one = "\n".join(demo_view.introduction(Fake("http://x:1"), replace(PLAN, minutes=1.0)))
+    assert "5h means 1 minute (" in one
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_it_at_once_and_cleanly(number, worlds, capsys):
-    running = asyncio.ensure_future(
-        demo_view.show(worlds(), demo_view.Plan(duration_s=None, once=False))
-    )
+    running = asyncio.ensure_future(demo_view.show(worlds(), PLAN))
     while "1 of 1" not in capsys.readouterr().out:
         await asyncio.wait({running}, timeout=0.01)
     os.kill(os.getpid(), number)
@@ -50,7 +59,7 @@ async def test_a_terminal_gets_a_live_table(monkeypatch, capsys):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     with serving(picture(account("a"))) as stub:
-        await demo_view.show(Worlds(stub.url)(), demo_view.Plan(duration_s=0.3, once=False))
+        await demo_view.show(Worlds(stub.url)(), replace(PLAN, duration_s=0.3))
         assert len(stub.asked) > 2
     assert "\u2588" in terminal.getvalue()
 

@@ -1,6 +1,9 @@
+import ast
+import re
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
@@ -46,6 +49,30 @@ def test_every_command_has_help_and_an_example(name, command):
 @pytest.mark.parametrize(("name", "command"), commands())
 def test_every_option_has_help(name, command):
     assert [p.name for p in command.params if not getattr(p, "help", None)] == []
+
+
+def advised() -> list[tuple[str, str]]:
+    """Each `maxpool VERB ...` in the program's texts that stands where a command would."""
+    place = re.compile(r"(?:`|<code>|(?<!Error): |\$\(|[Rr]un |with )maxpool ((?:[a-z]+ ?){1,2})")
+    alone = re.compile(r"maxpool ([a-z]+(?: [a-z]+)?)(?: (?:--|\|).*)?", re.DOTALL)
+    found = []
+    for path in sorted(Path(import_module("maxpool").__file__ or "").parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                whole = alone.fullmatch(node.value)
+                words = [whole[1]] if whole else place.findall(node.value)
+                found += [(f"{path.name}:{node.lineno}", said) for said in words]
+    return found
+
+
+def test_no_message_advises_a_command_that_does_not_exist():
+    known = {name for name, _ in commands()}
+    told = advised()
+    assert len(told) > 15
+    for where, said in told:
+        verb, _, rest = said.strip().partition(" ")
+        assert verb in VERBS, where
+        assert verb != "config" or not rest or f"config {rest}" in known, where
 
 
 def test_the_version_is_told():

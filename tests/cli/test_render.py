@@ -1,4 +1,5 @@
 from io import StringIO
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -142,6 +143,83 @@ def test_a_terminal_gets_the_same_facts_as_a_pipe(width):
         assert word in words
     assert "2.5 requests/s" in text
     assert "no key" in text
+
+
+KEY = account("console", kind="api_key", windows=[], slots=500)
+BUCKETS = [
+    {"name": "requests", "limit": 100, "remaining": 90, "reset_at": None},
+    {"name": "tokens", "limit": 100, "remaining": 20, "reset_at": NOW + 9},
+    {"name": "past", "limit": 100, "remaining": 0, "reset_at": NOW - 9},
+]
+
+
+def fancy(status: dict[str, Any], width: int) -> str:
+    console = Console(width=width, record=True, file=StringIO())
+    console.print(render.renderable(status, width=width))
+    return console.export_text()
+
+
+def test_an_account_without_windows_of_its_kind_shows_none():
+    assert render.plain(picture(KEY))[-1].split() == ["console", "ready", "-", "-", "3/500", "4"]
+    assert "console -" in render.one_line(picture(KEY))
+    assert "?" not in fancy(picture(KEY), 80)
+
+
+def test_the_most_used_bucket_stands_where_windows_are_missing():
+    status = picture({**KEY, "buckets": BUCKETS})
+    assert "tokens 80 %" in render.plain(status)[-1]
+    assert "tokens 80 %" in fancy(status, 80)
+    named = [{**BUCKETS[1], "name": "some-very-long-name"}]
+    assert "some-very" not in fancy(picture({**KEY, "buckets": named}), 80)
+
+
+def test_the_detail_of_a_reason_follows_it_cut_to_the_width():
+    block = {"reason": "locked_out", "until": None, "detail": "the upstream refused it " + "x" * 90}
+    status = picture(account("dead", "locked_out", unavailable=block))
+    assert "locked out: the upstream refused it xxx" in render.plain(status)[-1]
+    for text in (fancy(status, 80), "\n".join(render.plain(status, 80))):
+        (line,) = [line for line in text.splitlines() if "refused" in line]
+        assert line.rstrip().endswith("...")
+    missing = {"reason": "locked_out", "until": None, "detail": None}
+    assert render.rows(picture(account("d", unavailable=missing)))[0].why == "locked out"
+
+
+def test_a_broken_config_is_said_once_whatever_the_notices_hold():
+    status = picture(account("a"), notices=["The config is wrong: c.toml:3: no", "other"])
+    status["config"]["error"] = "c.toml:3: no"
+    text = "\n".join(render.notes(status))
+    assert text.count("c.toml:3") == 1
+    assert "other" in text
+
+
+def test_one_of_a_thing_is_told_in_the_singular():
+    status = picture(account("a"), sessions={"bound": 1})
+    status["summary"]["queued"] = 1
+    assert "| 1 session |" in render.one_line(status)
+    assert "1 request waiting" in "\n".join(render.plain(status))
+
+
+@pytest.mark.parametrize("width", [80, 100, 116, 120])
+def test_in_a_terminal_no_line_of_the_table_wraps_or_loses_its_heading(width):
+    long = account(
+        "a-very-long-account-name-indeed",
+        "locked_out",
+        unavailable={"reason": "locked_out", "until": None},
+        windows=[window("5h", 1.0, 86_000), window("7d", 0.99, 600_000)],
+    )
+    status = picture(long, KEY)
+    for text in (fancy(status, width), "\n".join(render.plain(status, width))):
+        (head,) = [line for line in text.splitlines() if "ACCOUNT" in line]
+        assert head.split()[:8] == ["ACCOUNT", "STATE", "5", "HOURS", "7", "DAYS", "IN", "FLIGHT"]
+        assert max(map(len, text.splitlines())) <= width
+        assert "locked_out" in text
+
+
+def test_a_number_stays_on_the_line_of_its_percent_sign():
+    status = picture(account("a"))
+    status["summary"]["verdict"] = "49 % of 5-hour capacity free"
+    assert render.plain(status, 80)[0].startswith("49\N{NO-BREAK SPACE}%")
+    assert render.plain(status)[0].startswith("49 %")
 
 
 def test_nothing_from_a_request_reaches_the_terminal_as_a_command():

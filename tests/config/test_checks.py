@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from maxpool.config.account import AccountConfig, ClientKeyConfig
-from maxpool.config.checks import Parts, find
+from maxpool.config.checks import PLANS, Parts, doubts, find
+from maxpool.config.derive import account as derived
 from maxpool.config.model import QueueConfig, ServerConfig, UpstreamConfig
 
 KEY = ((0, ClientKeyConfig(name="k", key="env:K")),)
@@ -101,3 +102,16 @@ def test_a_client_key_is_given_in_exactly_one_way(key):
 def test_a_client_may_not_be_promised_less_than_everybody_waits():
     queue = QueueConfig(max_wait_s=7200, max_wait_allowed_s=3600)
     assert findings(queue=queue)[0][0] == ("queue", "max_wait_allowed")
+
+
+@pytest.mark.parametrize("plan", [None, *PLANS, "Max20x", "Team"])
+def test_a_known_plan_is_no_reason_for_doubt(plan):
+    assert list(doubts(account(plan=plan))) == []
+
+
+def test_a_plan_that_nobody_knows_counts_as_the_one_it_is_said_to_count_as():
+    unknown = account(plan="max20")
+    (doubt,) = doubts(unknown)
+    assert doubt.startswith('plan "max20" is not known (max_20x, max_5x, pro,')
+    assert doubt.endswith("treated as max_20x")
+    assert derived(unknown).plan_weight == derived(account(plan="max_20x")).plan_weight

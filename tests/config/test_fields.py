@@ -5,6 +5,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from maxpool.config import fields
+from maxpool.config.account import AccountConfig
 
 
 def accepts(kind: Any, value: object, **context: Path) -> Any:
@@ -134,3 +135,13 @@ def test_loopback_is_known_in_every_spelling(host):
 )
 def test_nothing_else_is_loopback(host):
     assert not fields.is_loopback(host)
+
+
+@pytest.mark.parametrize("value", ["$MY_KEY", "${MY_KEY}", "$env:MY_KEY", "MY_KEY", "KEY2"])
+def test_a_variable_without_env_is_told_how_to_write_it_and_never_repeated(value):
+    with pytest.raises(ValidationError) as caught:
+        AccountConfig.model_validate({"name": "a", "secret": value})
+    (error,) = caught.value.errors()
+    assert "looks like an environment variable" in error["msg"]
+    assert error["ctx"]["hint"].startswith('secret = "env:NAME"')
+    assert value not in error["msg"] + error["ctx"]["hint"]

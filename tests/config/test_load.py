@@ -109,3 +109,14 @@ def test_relative_paths_are_meant_from_the_files_folder():
     config = parse(text, Path("/etc/mp/c.toml"))
     assert config.upstream.ca_file == Path("/etc/mp/ca.pem")
     assert config.storage.folder == Path("/var/mp")
+
+
+def test_the_advice_after_a_broken_file_repeats_the_path_that_was_given(env, tmp_path):
+    path = tmp_path / "my config.toml"
+    path.write_text("x = 1")
+    with pytest.raises(ConfigError) as caught:
+        load(path, environ=env)
+    assert caught.value.hint.endswith(f"maxpool config check --config '{path}'")
+    with pytest.raises(ConfigError) as caught:
+        load(environ={**env, "MAXPOOL_CONFIG": str(path)})
+    assert caught.value.hint.endswith("maxpool config check")

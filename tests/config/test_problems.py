@@ -88,6 +88,58 @@ def test_a_syntax_error_points_at_its_line(text, line, tmp_path):
     assert problem.text == text.splitlines()[line - 1]
 
 
+@pytest.mark.parametrize("name", ["accounts", "client_keys"])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[{0}]\nname = 'a'", 1),
+        ("[{0}]\nname = 'a'\n[{0}]\nname = 'b'", 3),
+        ("[[{0}]]\nname = 'a'\n[{0}]\nname = 'b'", 3),
+        ("[{0}.one]\nname = 'a'", 1),
+    ],
+)
+def test_an_entry_in_single_brackets_is_told_to_double_them(name, text, line, tmp_path):
+    problem = only(text.format(name), tmp_path)
+    assert problem.line == line
+    assert problem.hint.startswith(f"write [[{name}]], once for each ")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('a = 1\nx = "abc\nb = 2', 2),
+        ('a = 1\nx = "abc', 2),
+        ("a = 1\nx = 'abc\nb = 2\nc = 3", 2),
+        ("a = 1\nx = 'abc\nb = 'd'", 2),
+        ('a = 1\nx = """abc\nb = 2\n', 2),
+        ("a = 1\nx = '''abc\nb = 2\n", 2),
+        ('a = """b"""\nx = "abc', 2),
+    ],
+)
+def test_a_quote_that_is_never_closed_is_named_where_it_opens(text, line, tmp_path):
+    problem = only(text, tmp_path)
+    assert (problem.line, problem.message) == (line, "not valid TOML: missing closing quote")
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        *((key, "secret") for key in ("api_key", "key", "token", "password", "api_token")),
+        *((key, "base_url") for key in ("url", "endpoint", "api_base", "origin")),
+        ("type", "kind"),
+    ],
+)
+def test_a_key_as_other_programs_call_it_is_answered_with_its_name_here(key, meant, tmp_path):
+    problem = only(f"[[accounts]]\nname = 'a'\n{key} = 'hunter2-abc'", tmp_path)
+    assert problem.message.startswith(f"unknown key {key}")
+    assert problem.hint.startswith(f"did you mean {meant}?")
+    assert meant != "secret" or "abc" not in "".join(render(problem))
+
+
+def test_a_misspelt_list_is_answered_with_its_brackets(tmp_path):
+    assert only("[[account]]\nname = 'a'", tmp_path).hint == "did you mean [[accounts]]?"
+
+
 def test_text_without_quotes_is_recognised(tmp_path):
     assert only("[server]\nhost = localhost", tmp_path).hint == "text goes in quotes"
 
@@ -100,6 +152,9 @@ def test_text_without_quotes_is_recognised(tmp_path):
         "key = 'hunter2-abc'",
         '"secret" = "hunter2-abc"',
         "secret = 'hunter2-abc",
+        "api_key = 'hunter2-abc'",
+        "token = hunter2-abc",
+        "PASSWORD='hunter2-abc'",
         "headers = { 'x-team-token' = 'hunter2-abc' }",
         "name = 'sk-ant-abc'",
         "base_url = 'https://me:hunter2-abc@x'",
@@ -113,7 +168,8 @@ def test_an_offending_line_never_shows_a_secret(line):
 
 def test_a_reference_stays_readable():
     assert hide("secret = 'env:MY_KEY'") == "secret = 'env:MY_KEY'"
-    assert hide("port = 'x'") == "port = 'x'"
+    for line in ("port = 'x'", "tls_key = 'server.pem'", "require_key = 1", "[[client_keys]]"):
+        assert hide(line) == line
 
 
 def test_a_pasted_secret_appears_nowhere_in_the_printed_problem(tmp_path):

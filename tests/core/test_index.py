@@ -147,6 +147,16 @@ def test_an_idle_account_is_placed_by_its_running_week_not_an_old_one(passed):
     assert lease(p, now).account_id == "used"  # nearly over and nothing used of it
 
 
+def test_of_accounts_of_unknown_use_the_one_whose_week_ends_first_is_cheapest():
+    p = pool("a", "b", "c")
+    for name, ahead in (("b", 60.0), ("c", 6 * DAY)):
+        p.learn(name, UsageReport((Reading("7d", None, NOW + ahead),)), NOW)
+    order: list[str] = []
+    for _ in range(3):
+        order.append(lease(p, exclude=frozenset(order)).account_id)
+    assert order == ["b", "a", "c"]
+
+
 def test_a_reset_beyond_the_weeks_length_counts_as_a_whole_week_ahead():
     p = pool("a", "b")
     week(p, "a", 0.5, NOW + 9 * DAY)
