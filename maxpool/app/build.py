@@ -119,7 +119,7 @@ class Maxpool:
         self.tasks.spawn(self.pulse.run(), "pulse", finish=False)
         if self.keeper is not None:
             self.timers.every(SAVE_TICK_S, "save", self.keeper.tick)
-        self.timers.every(SECRETS_TICK_S, "secrets", self.revival.look_at_files)
+        self.timers.every(SECRETS_TICK_S, "secrets", self.revival.tick)
         if self.config_path is not None:
             watch = self.reloader.follow(changes(self.config_path))
             self.tasks.spawn(watch, "config watch", finish=False)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from maxpool.core.health import HealthEvent
 
 if TYPE_CHECKING:
-    from maxpool.core.lease import Command
+    from maxpool.core.lease import Command, CredentialChange
     from maxpool.core.pool import Pool
     from maxpool.core.settings import PoolSettings
+    from maxpool.core.state import AccountState
 
 
 def carry_out(pool: Pool, command: Command) -> list[str] | None:
@@ -69,3 +70,21 @@ def reconfigure(pool: Pool, settings: PoolSettings, now: float) -> None:
             base = window.name.partition(":")[0]
             window.length_s = settings.window_lengths.get(base, window.length_s)
         pool.index.renew(state.account.id, now)
+
+
+def credential(state: AccountState, change: CredentialChange, now: float) -> None:
+    """Note what happened to an account's credential."""
+    kept = state.credential
+    if change.expires_at is not None:
+        kept.expires_at = change.expires_at
+    match change.kind:
+        case "expires":
+            pass
+        case "refreshed":
+            kept.refreshed_at = now
+        case "dead":
+            kept.dead = change.reason or "dead"
+            state.health.end(HealthEvent.LOGIN_DIED, kept.dead)
+        case "logged_in":
+            kept.dead, kept.granted_at = "", now
+            state.health.revive(HealthEvent.LOGGED_IN)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from maxpool.core.settings import PoolSettings
     from maxpool.core.state import AccountState
 
+REFUSED = "the upstream refused its credential (401)"
+"""Why an account is locked out after a 401; a login that is over for good says so otherwise."""
+
 _ANSWERS = (
     outcomes.Success,
     outcomes.RequestRejected,
@@ -116,9 +119,7 @@ class Effects:
         s = self.settings
         match outcome:
             case outcomes.AuthRejected():
-                state.health.end(
-                    HealthEvent.LOGIN_DIED, "the upstream refused its credential (401)"
-                )
+                state.health.end(HealthEvent.LOGIN_DIED, REFUSED)
             case outcomes.AuthFinal(reason):
                 state.health.end(HealthEvent.LOGIN_DIED, reason or "the upstream ended its login")
             case outcomes.AccountClosed(reason):

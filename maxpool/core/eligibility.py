@@ -108,6 +108,7 @@ class Context:
     emergency: bool = False
     wait_until: float = math.inf  # how long the request at hand may wait
     throttle: Throttle | None = None
+    revision: int = 0  # of everything `check` reads
 
 
 def mismatch(account: Account, request: LeaseRequest) -> Reason | None:

@@ -15,12 +15,14 @@ from maxpool.core.binding import Bindings
 from maxpool.core.cost import Decision, Prices
 from maxpool.core.effects import Effects
 from maxpool.core.eligibility import Context, Reason, Unavailable
-from maxpool.core.health import HealthEvent
 from maxpool.core.index import Index
 from maxpool.core.lease import (
+    AuthFinal,
+    AuthRejected,
     Command,
     CredentialChange,
     Due,
+    Internal,
     Lease,
     LeaseRequest,
     Outcome,
@@ -104,17 +106,15 @@ class Pool:
     ) -> Lease | Wait | Refusal:
         """Lease the best account for a request, or say what to wait for, or why not to wait.
 
-        `exclude` holds ids of accounts this request must not use; a waiter passes its `ticket` back
-        to keep its place. Every `Lease` must be released exactly once.
+        `exclude`: ids of accounts it must not use; a waiter passes its `ticket` back to keep its
+        place. Every `Lease` must be released exactly once.
         """
         self.index.advance(now)
         key = class_of(request, exclude)
         blocked = self._gate(request, key, ticket, now)
         if blocked is None:
             arrived = self._arrived(request, ticket, now)
-            ctx = Context(self.settings, self.plan_in_flight, throttle=self.throttle)
-            room = self.queue.find(ticket) is not None or not self.queue.full(now)
-            ctx.wait_until = self._deadline(request, ticket, now) if room else now
+            ctx = self._context(request, ticket, now)
             choice = self.selector.choose(request, now, exclude, ctx, arrived)
             if isinstance(choice, Choice):
                 self.queue.leave(ticket)
@@ -175,6 +175,8 @@ class Pool:
             return  # removed meanwhile: nobody else takes its place
         request = running.request
         learning.count(self, state, running, outcome, now)
+        if isinstance(outcome, AuthRejected | AuthFinal) and state.renewed_since(lease.started_at):
+            outcome = Internal()  # it speaks of a credential that is no longer in use
         changed = self.effects.apply(state, lease.id, request, outcome, now)
         state.in_flight -= 1
         if not state.account.paid:
@@ -199,20 +201,7 @@ class Pool:
         state = self.states.get(account_id)
         if state is None:
             return
-        kept = state.credential
-        if change.expires_at is not None:
-            kept.expires_at = change.expires_at
-        match change.kind:
-            case "expires":
-                pass
-            case "refreshed":
-                kept.refreshed_at = now
-            case "dead":
-                kept.dead = change.reason or "dead"
-                state.health.end(HealthEvent.LOGIN_DIED, kept.dead)
-            case "logged_in":
-                kept.dead, kept.granted_at = "", now
-                state.health.revive(HealthEvent.LOGGED_IN)
+        commands.credential(state, change, now)
         self._changed(account_id, now)
 
     def command(self, command: Command, now: float) -> bool:
@@ -313,6 +302,12 @@ class Pool:
         if request.arrived_at is not None:
             return request.arrived_at
         return ticket.queued_at if ticket is not None else now
+
+    def _context(self, request: LeaseRequest, ticket: Ticket | None, now: float) -> Context:
+        room = self.queue.find(ticket) is not None or not self.queue.full(now)
+        wait_until = self._deadline(request, ticket, now) if room else now
+        throttle, revision = self.throttle, self.revision
+        return Context(self.settings, self.plan_in_flight, False, wait_until, throttle, revision)
 
     def _deadline(self, request: LeaseRequest, ticket: Ticket | None, now: float) -> float:
         patience = request.max_wait_s

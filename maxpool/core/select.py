@@ -22,6 +22,7 @@ from maxpool.core.eligibility import (
     check,
     mismatch,
 )
+from maxpool.core.queue import ClassKey, class_of
 
 if TYPE_CHECKING:
     from maxpool.core.index import Index
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from maxpool.core.state import AccountState
 
 SHOWN_CANDIDATES = 16
+KEPT_BLOCKS = 64
+"""Classes of requests for which a block is remembered; callers choose model names freely."""
 Rank = tuple[Any, ...]
 
 
@@ -61,6 +64,8 @@ class Selector:
     bindings: Bindings
     prices: Prices
     preferred: str | None = None
+    blocked: dict[ClassKey, Blocked] = field(default_factory=dict)
+    blocked_revision: int = -1
 
     def choose(
         self,
@@ -71,6 +76,9 @@ class Selector:
         arrived: float,
     ) -> Choice | Blocked:
         """The best account, or why there is none."""
+        known = self._known_block(request, exclude, now, ctx)
+        if known is not None:
+            return known
         binding = self.bindings.find(session_key(request), now)
         weigher = Weigher(
             request,
@@ -87,6 +95,8 @@ class Selector:
             if _end(blocked.cause) > now + ctx.settings.emergency_after_s:
                 ranked = self._weigh_reserves(weigher, exclude, ctx)
             if not ranked:
+                if len(self.blocked) < KEPT_BLOCKS:
+                    self.blocked[class_of(request, exclude)] = blocked
                 return blocked
         best = min(ranked)
         state = self.states[best[-1]]
@@ -95,6 +105,21 @@ class Selector:
             if held is not None:
                 return held
         return self._chosen(best, ranked, weigher, binding, exclude, ctx)
+
+    def _known_block(
+        self, request: LeaseRequest, exclude: frozenset[str], now: float, ctx: Context
+    ) -> Blocked | None:
+        """A block that was found already and holds: nothing changed, and its time has not come.
+
+        A pool in which everybody is closed must not be searched from end to end for each caller.
+        """
+        if self.blocked_revision != ctx.revision:
+            self.blocked_revision = ctx.revision
+            self.blocked.clear()
+        known = self.blocked.get(class_of(request, exclude)) if self.blocked else None
+        if known is None or known.cause.until is None or known.cause.until <= now:
+            return None
+        return known
 
     def _parent(self, request: LeaseRequest, binding: Binding | None, now: float) -> str | None:
         if request.agent is None or binding is not None:

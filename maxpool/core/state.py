@@ -71,6 +71,10 @@ class AccountState:
     tally: Tally = field(default_factory=Tally)
     last_error: LastError | None = None
 
+    def renewed_since(self, at: float) -> bool:
+        """Whether there was a new login after that time."""
+        return self.credential.granted_at is not None and self.credential.granted_at > at
+
     def slots(self, settings: PoolSettings) -> int:
         """The most leases at once."""
         if self.account.slots is not None:
@@ -114,9 +118,12 @@ class AccountState:
             self.model_benches.popitem(last=False)
 
     def parked_until(self) -> float:
-        """The latest deadline of any cooldown or open breaker, 0 when there never was one."""
-        latest = max(self.cooldowns.values(), default=0.0)
-        return max(latest, self.health.open_until)
+        """The latest deadline of any cooldown or open breaker, 0 when there never was one.
+
+        Network trouble is nobody's fault: nobody is spared after it.
+        """
+        blamed = (at for reason, at in self.cooldowns.items() if reason != "network")
+        return max(max(blamed, default=0.0), self.health.open_until)
 
     def recovering(self, now: float, settings: PoolSettings) -> float:
         """1 right after un-parking, falling to 0 over `recovery_s`."""

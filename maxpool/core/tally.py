@@ -60,6 +60,11 @@ class Tally:
         if not failed:
             self.times_ms.append((now, took_s * 1000.0))
 
+    @property
+    def last_well(self) -> float:
+        """When a lease last ended well, 0 when none did."""
+        return self.times_ms[-1][0] if self.times_ms else 0.0
+
     def last(self, now: float, minutes: int = MINUTES) -> Counts:
         """Counts of the last `minutes` minutes."""
         since, found = int(now // 60) - minutes, Counts()

@@ -34,7 +34,7 @@ from maxpool.service.endings import Endings
 from maxpool.service.relay import Relay
 from maxpool.service.retry import Failed, Then, Trail, surely_unsent, then
 from maxpool.wire import headers as wire_headers
-from maxpool.wire.body import MAX_DECODED_BYTES, plain
+from maxpool.wire.body import plain
 from maxpool.wire.encoding import Decoder
 from maxpool.wire.rename import with_model
 from maxpool.wire.verdict import classify
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("maxpool.request")
 
-NO_SECRET = "secret"
+NO_SECRET = "secret"  # noqa: S105 - a kind of failure
 """Kind of a try that was never sent, because the account's secret could not be read."""
 
 

@@ -176,6 +176,8 @@ class Relay:
         if decoder is None:
             return Success()  # an encoding nobody asked for: passed on, not read
         text = decoder.feed(body)
+        if decoder.overlong:
+            return Success()  # too long to be checked: passed on as it came
         if self.encoding and not decoder.complete:
             return Garbage("truncated")
         return classify_answer(self.content_type, text)

@@ -2,7 +2,8 @@
 
 A secret lives outside maxpool (`env:`, `file:`, `command:`), so its owner renews it there. Files are
 looked at every few seconds, everything else when the config is reloaded; another secret than the
-refused one is the new login.
+refused one is the new login. The refused one itself is tried again after growing pauses, since a 401
+may have been the upstream's slip: such a try costs one failover that nobody sees.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from maxpool.core.effects import REFUSED
 from maxpool.core.health import HealthState
 from maxpool.core.lease import CredentialChange
 from maxpool.errors import SecretError
@@ -27,6 +29,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("maxpool.accounts")
 
+SECOND_CHANCE_S = (300.0, 900.0, 3600.0)
+"""Pauses before a refused secret is tried again; the last one repeats."""
+
+COMMAND_EVERY_S = 60.0
+"""How often a secret that a command did not give is asked for again."""
+
+
+@dataclass(slots=True)
+class Chance:
+    """When a refused credential is tried again; how many chances it had."""
+
+    at: float
+    given_at: float = 0.0
+    count: int = 0
+
 
 @dataclass(slots=True)
 class Revival:
@@ -39,6 +56,8 @@ class Revival:
     waiting: WaitingRoom
     clock: Clock
     missing: dict[str, str] = field(default_factory=dict)
+    chances: dict[str, Chance] = field(default_factory=dict)
+    asked_at: float = 0.0
 
     async def look(self, *, files_only: bool = False) -> None:
         """Lock accounts without a secret, revive those that have another one than was refused."""
@@ -52,9 +71,36 @@ class Revival:
         for gone in self.missing.keys() - self.pool.states.keys():
             del self.missing[gone]
 
-    async def look_at_files(self) -> None:
-        """The part that is cheap enough to repeat every few seconds."""
-        await self.look(files_only=True)
+    async def tick(self) -> None:
+        """What is repeated every few seconds: files, and now and then what is missing elsewhere."""
+        now = self.clock.now()
+        often = not (self.missing and now - self.asked_at >= COMMAND_EVERY_S)
+        if not often:
+            self.asked_at = now
+        await self.look(files_only=often)
+        self._second_chances(now)
+
+    def _second_chances(self, now: float) -> None:
+        for account_id in list(self.tokens.refused):
+            state = self.pool.states.get(account_id)
+            if state is None or state.health.state is not HealthState.LOCKED_OUT:
+                chance = self.chances.get(account_id)
+                last = state.tally.last_well if state is not None else now
+                if chance is None or last > chance.given_at:
+                    self.chances.pop(account_id, None)
+                    self.tokens.refused.pop(account_id, None)
+            elif state.health.reason == REFUSED and account_id not in self.origins.locked:
+                self._second_chance(account_id, state.account.name, now)
+
+    def _second_chance(self, account_id: str, name: str, now: float) -> None:
+        chance = self.chances.setdefault(account_id, Chance(at=now + SECOND_CHANCE_S[0]))
+        if now < chance.at:
+            return
+        chance.count = min(chance.count + 1, len(SECOND_CHANCE_S) - 1)
+        chance.given_at, chance.at = now, now + SECOND_CHANCE_S[chance.count]
+        log.info("account %s: its refused credential gets another chance", name)
+        self.pool.credential(account_id, CredentialChange("logged_in"), now)
+        self.waiting.wake()
 
     def notices(self) -> tuple[str, ...]:
         """A sentence for each account without a secret."""
@@ -78,6 +124,7 @@ class Revival:
         if locked and found != self.tokens.refused.get(account_id):
             log.info("account %s: there is a new secret, it may serve again", name)
             self.tokens.refused.pop(account_id, None)
+            self.chances.pop(account_id, None)
             self.pool.credential(account_id, CredentialChange("logged_in"), self.clock.now())
             self.waiting.wake()
 

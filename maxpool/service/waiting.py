@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from maxpool.core.eligibility import Reason
-from maxpool.core.queue import ClassKey, class_of
 from maxpool.core.lease import Internal, Lease, LeaseRequest, Refusal, Ticket, Wait
+from maxpool.core.queue import ClassKey, class_of
 
 if TYPE_CHECKING:
     from maxpool.core.pool import Pool

@@ -12,16 +12,20 @@ from typing import Self
 ANY_ZLIB_OR_GZIP = 47  # zlib's window bits: 32 + 15, the header tells which
 MAX_DECODED = 8 << 20
 """Bytes one chunk may decode to: far above any real answer, far below a decompression bomb."""
+MAX_MEMBERS = 1000
+"""Members of one gzip body: far above any real answer's, far below a flood of empty ones."""
 
 
 class Decoder:
     """Incremental decoder of one body; broken input ends the reading, never the relaying."""
 
-    __slots__ = ("_inflate", "broken")
+    __slots__ = ("_inflate", "_members", "broken", "overlong")
 
     def __init__(self, *, encoded: bool) -> None:
         self._inflate = zlib.decompressobj(ANY_ZLIB_OR_GZIP) if encoded else None
+        self._members = 0
         self.broken = False
+        self.overlong = False  # more than is worth reading; it may well be right
 
     @classmethod
     def of(cls, encoding: str) -> Self | None:
@@ -37,16 +41,23 @@ class Decoder:
         """The decoded bytes that this chunk completes."""
         if self._inflate is None:
             return chunk
-        if self.broken:
-            return b""
-        try:
-            text = self._inflate.decompress(chunk, MAX_DECODED)
-        except zlib.error:
-            text, self.broken = b"", True
-        self.broken = self.broken or bool(self._inflate.unconsumed_tail)
-        return text
+        parts: list[bytes] = []
+        while chunk and not (self.broken or self.overlong):
+            if self._inflate.eof:  # a gzip file may have several members (RFC 1952 section 2.2)
+                self._inflate = zlib.decompressobj(ANY_ZLIB_OR_GZIP)
+                self._members += 1
+            try:
+                parts.append(self._inflate.decompress(chunk, MAX_DECODED))
+            except zlib.error:
+                self.broken = True
+                break
+            chunk = self._inflate.unused_data
+            self.overlong = bool(self._inflate.unconsumed_tail) or self._members > MAX_MEMBERS
+        return b"".join(parts)
 
     @property
     def complete(self) -> bool:
         """Whether the coding's own end was seen."""
-        return self._inflate is None or (self._inflate.eof and not self.broken)
+        if self._inflate is None:
+            return True
+        return self._inflate.eof and not (self.broken or self.overlong)

@@ -55,13 +55,23 @@ async def test_accounts_come_and_go_while_leases_run(tmp_path):
     await built.upstream.aclose()
 
 
-async def test_a_config_that_opens_the_server_to_anybody_is_not_applied(tmp_path):
-    built = build(config(tmp_path))
-    wrong = config(tmp_path).model_copy(
-        update={"server": built.config.server.model_copy(update={"host": "0.0.0.0"})}
-    )
+OPEN = """
+[server]
+host = "0.0.0.0"
+[[client_keys]]
+name = "me"
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+"""
+
+
+async def test_a_reload_never_takes_the_key_off_a_socket_beyond_loopback(tmp_path):  # X2
+    built = build(config(tmp_path, OPEN + TWO))
+    assert built.app.rules.require_key
     with pytest.raises(BindError):
-        built.apply(wrong)
+        built.apply(config(tmp_path))
+    with_key = config(tmp_path, OPEN.replace("0.0.0.0", "127.0.0.1") + TWO)
+    built.apply(with_key)
+    assert built.app.rules.require_key, "the socket is where the first config put it"
     assert sorted(names(built)) == ["a", "b"]
     await built.upstream.aclose()
 

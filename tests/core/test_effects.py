@@ -47,7 +47,8 @@ def end(p: Pool, name: str, outcome, now: float = NOW, **given) -> None:
 
 
 def paused(p: Pool, now: float = NOW) -> list[str]:
-    return [pause.scope for pause in p.view(now).pauses]
+    """What is paused at the one provider of these tests: `*` or models."""
+    return [pause.scope.removeprefix("anthropic ") for pause in p.view(now).pauses]
 
 
 # -- incidents ---------------------------------------------------------------------------------

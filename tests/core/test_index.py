@@ -198,7 +198,7 @@ def test_a_single_failure_on_each_account_makes_no_choice_dearer(looks):  # S22
     assert most(p, looks) <= 16
 
 
-@pytest.mark.parametrize("outcome", [NetworkFailure(), Burst(1.0)])
+@pytest.mark.parametrize("outcome", [Burst(1.0), Burst(5.0, "other")])
 def test_an_account_in_trouble_is_weighed_by_itself_until_it_recovered(outcome):
     p = pool("a", "b")
     lease(p, exclude=frozenset("b"))

@@ -92,9 +92,9 @@ def test_the_last_error_names_the_outcome_and_never_a_text_of_the_request():  # 
 )
 def test_without_headers_only_a_proof_settles_a_probe(outcome, state):
     throttle = Throttle(PoolSettings())
-    throttle.open("m", "f", None, NOW)
-    throttle.probing("m", "lease")
+    throttle.open("anthropic m", "f", None, NOW)
+    throttle.probe("anthropic", "m", "lease", NOW)
     settle_unobserved(throttle, "lease", outcome, NOW + 30)
-    pause = throttle.pauses.get("m")
+    pause = throttle.pauses.get("anthropic m")
     found = "closed" if pause is None else "failed" if pause.failed_probes else "handed on"
     assert (found, pause is None or pause.probe is None) == (state, True)

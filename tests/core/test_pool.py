@@ -479,6 +479,90 @@ def test_a_drained_account_takes_nothing_new():
     assert state_of(p, "a") == "draining"
 
 
+def test_a_401_of_a_request_from_before_a_login_says_nothing_of_the_new_credential():
+    p = pool("a")
+    old = lease(p)
+    p.credential("a", CredentialChange("logged_in"), NOW + 1)
+    p.release(old, AuthRejected(), NOW + 2)
+    assert state_of(p, "a", NOW + 2) == "ready"
+    p.release(lease(p, NOW + 3), AuthRejected(), NOW + 4)
+    assert state_of(p, "a", NOW + 4) == "locked_out"
+
+
+def test_a_trial_ends_with_good_headers_however_long_its_answer_lasts():
+    p = pool("a")
+    for _ in range(3):
+        p.release(lease(p), TransientFailure(500), NOW)
+    probe = lease(p, NOW + 30)
+    p.observe("a", {}, NOW + 31, lease=probe, status=200)
+    assert isinstance(p.acquire(ask(), NOW + 32), Lease)
+
+
+def test_a_hung_probe_of_a_throttle_holds_nobody_for_long():
+    p = pool("a")
+    p.release(lease(p), Overloaded(MODEL, "f"), NOW)
+    lease(p, NOW + 30)
+    held = p.acquire(ask(), NOW + 31)
+    assert isinstance(held, Wait)
+    assert p.next_wake(NOW + 31) == NOW + 45
+    assert isinstance(p.acquire(ask(), NOW + 45, ticket=held.ticket), Lease)
+
+
+def test_one_providers_throttle_holds_no_other_provider():  # Q1
+    p = pool("a", account("b", provider="other"))
+    for name, other in (("a", "b"), ("a", "b")):
+        taken = lease(p, exclude=frozenset({other}))
+        assert taken.account_id == name
+        p.release(taken, Burst(3600.0, "f"), NOW)
+        break
+    assert [pause.scope for pause in p.view(NOW).pauses] == ["anthropic *"]
+    assert lease(p, NOW + 60).account_id == "b"
+
+
+@pytest.mark.parametrize("given", [{"max_wait_s": 0.0}, {"max_wait_s": 5.0}])
+def test_a_key_serves_what_would_be_refused_otherwise(given):
+    p = pool(account("plan", slots=1), key("k"))
+    lease(p)
+    assert lease(p, arrived_at=NOW, **given).account_id == "k"
+
+
+def test_a_key_serves_when_nobody_may_wait_any_more():
+    p = pool(account("plan", slots=1), key("k"), queue_limit=0)
+    lease(p)
+    assert lease(p).account_id == "k"
+
+
+def test_a_cap_on_a_family_closes_that_family_only():
+    p = pool(account("a", caps={"7d:opus": 0.5}))
+    p.learn("a", UsageReport((Reading("7d:opus", 0.6, NOW + DAY),)), NOW)
+    assert isinstance(p.acquire(ask(model="claude-opus-5-5", max_wait_s=1), NOW), Refusal)
+    assert isinstance(p.acquire(ask(), NOW), Lease)
+
+
+def test_a_reserve_is_not_spent_because_others_are_busy_for_a_moment():
+    p = pool(account("kept", reserve={"7d": 0.2}, emergency=True), account("b", slots=1))
+    p.observe("kept", unified(seven=0.85, seven_reset=NOW + DAY), NOW)
+    p.release(lease(p), Burst(2.0, "f"), NOW)
+    found = p.acquire(ask(), NOW)
+    assert isinstance(found, Wait)
+
+
+def test_headers_in_any_case_are_read():
+    p = pool("a")
+    p.observe("a", {k.title(): v for k, v in unified(five=0.4).items()}, NOW)
+    assert p.view(NOW).accounts[0].windows[0].utilization == 0.4
+
+
+def test_pauses_that_nobody_asks_for_do_not_pile_up():  # S19
+    p = pool("a")
+    for n in range(300):
+        at = NOW + 100 * n
+        taken = p.acquire(ask(model=f"m-{n}"), at)
+        assert isinstance(taken, Lease)
+        p.release(taken, Overloaded(f"m-{n}", "f"), at)
+    assert len(p.throttle.pauses) <= 64
+
+
 def test_a_reset_by_hand_clears_benches_and_locks():
     p = pool("a")
     one, two = lease(p), lease(p)

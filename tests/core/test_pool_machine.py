@@ -193,6 +193,9 @@ class PoolMachine(RuleBasedStateMachine):
         found = self.pool.acquire(request, self.now, exclude=exclude, ticket=ticket)
         if isinstance(found, Lease):
             self.leases.append((found, request))
+            state = self.pool.states[found.account_id]
+            assert state.in_flight <= state.slots(SETTINGS)
+            assert state.account.paid or self.pool.plan_in_flight <= SETTINGS.slots_total
             (mine,) = [r for r in ranks if r[2] == found.account_id]  # it was eligible
             best = min(ranks)
             assert mine[0] == best[0], "priority, payment and tier come before cost"
@@ -345,8 +348,7 @@ class PoolMachine(RuleBasedStateMachine):
         for account_id, state in self.pool.states.items():
             assert state.in_flight == running.count(account_id)
             plans += 0 if state.account.paid else state.in_flight
-            assert state.in_flight <= state.slots(SETTINGS)
-        assert self.pool.plan_in_flight == plans <= SETTINGS.slots_total
+        assert self.pool.plan_in_flight == plans
 
     @invariant()
     def everything_is_bounded(self):

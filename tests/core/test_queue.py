@@ -220,4 +220,4 @@ def test_a_waiters_reason_and_place_can_be_seen():
     p.release(lease(p), Overloaded(MODEL), NOW)
     hold(p), hold(p, NOW + 1)
     shown = [(w.position, w.cause, w.waiting_s) for w in p.view(NOW + 2).waiters]
-    assert shown == [(1, Reason.THROTTLE, 2.0), (2, Reason.THROTTLE, 1.0)]
+    assert shown == [(1, Reason.THROTTLE, 2.0), (2, Reason.QUEUED, 1.0)]

@@ -149,7 +149,7 @@ def test_an_open_pause_keeps_the_later_deadline():
 def test_a_pause_of_one_model_holds_that_model_only():
     p = pool("a")
     p.release(lease(p), Overloaded(MODEL), NOW)
-    assert [pause.scope for pause in p.view(NOW).pauses] == [MODEL]
+    assert [pause.scope for pause in p.view(NOW).pauses] == [f"anthropic {MODEL}"]
     assert isinstance(p.acquire(ask(max_wait_s=1), NOW), Refusal)
     assert lease(p, model="claude-haiku-4-5").account_id == "a"
 

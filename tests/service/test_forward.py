@@ -27,14 +27,14 @@ async def test_a_lease_ends_once_on_every_way_out():
         assert it.proxy.pool.leased == 5
 
 
-async def test_a_secret_that_cannot_be_found_locks_its_account_and_the_next_serves():
+async def test_a_secret_that_cannot_be_read_once_costs_seconds_and_the_next_serves():
     async with rig() as it:
         references = dict(it.proxy.tokens.references)
         references[next(iter(references))] = "env:gone"
         it.proxy.tokens.refer(references)
         got = await it.post()
         assert (got.account, got.fields["x-maxpool-attempts"]) == ("b", "1")
-        assert (await it.state("a"))["state"] == "locked_out"
+        assert (await it.state("a"))["unavailable"]["reason"] == "network"
         assert it.proxy.stats.internal_errors == 0
 
 

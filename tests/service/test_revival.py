@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
-from maxpool import AuthRejected
+from maxpool import AuthFinal, AuthRejected
 from maxpool.errors import SecretError
 from maxpool.ports import Destination, Secret
 from maxpool.service.limits import Limits
@@ -52,7 +54,7 @@ async def test_it_comes_back_when_the_file_is_there():
     p, revival = _revival(vault)
     await revival.look()
     vault.secrets["a"] = "sk-ant-api03-0123456789"
-    await revival.look_at_files()
+    await revival.tick()
     assert (state_of(p, "a"), revival.notices()) == ("ready", ())
 
 
@@ -62,10 +64,10 @@ async def test_a_refused_secret_stays_refused_until_there_is_another():
     await revival.look()
     revival.tokens.refuse("a", await revival.tokens.bearer("a", HERE))
     p.release(lease(p), AuthRejected(), revival.clock.now())
-    await revival.look_at_files()
+    await revival.tick()
     assert state_of(p, "a") == "locked_out"
     vault.secrets["a"] = "sk-ant-api03-new-0123456789"
-    await revival.look_at_files()
+    await revival.tick()
     assert state_of(p, "a") == "ready"
 
 
@@ -73,7 +75,7 @@ async def test_a_refused_secret_stays_refused_until_there_is_another():
 async def test_only_files_are_looked_at_again_and_again(reference):
     vault = Vault()
     _, revival = _revival(vault, reference)
-    await revival.look_at_files()
+    await revival.tick()
     assert vault.asked == []
     await revival.look()
     assert vault.asked == [reference]
@@ -93,3 +95,40 @@ async def test_a_removed_account_is_no_longer_named():
     p.remove("a", revival.clock.now())
     await revival.look()
     assert revival.notices() == ()
+
+
+async def test_a_refused_secret_gets_another_chance_after_growing_pauses():
+    p, revival = _revival(Vault(a="sk-ant-api03-0123456789"), "env:a")
+    clock, chances = revival.clock, []
+    await revival.look()
+    for _ in range(200):
+        if state_of(p, "a", clock.now()) == "ready":
+            chances.append(clock.now())
+            revival.tokens.refuse("a", await revival.tokens.bearer("a", HERE))
+            p.release(lease(p, clock.now()), AuthRejected(), clock.now())
+        await revival.tick()
+        clock.advance(60)
+    gaps = [b - a for a, b in itertools.pairwise(chances)]
+    assert gaps[:3] == [360, 900, 3600]  # the first pause begins with the first look
+
+
+async def test_a_login_that_is_over_gets_no_second_chance():
+    p, revival = _revival(Vault(a="sk-ant-api03-0123456789"), "env:a")
+    await revival.look()
+    revival.tokens.refuse("a", await revival.tokens.bearer("a", HERE))
+    p.release(lease(p), AuthFinal("revoked"), revival.clock.now())
+    revival.clock.advance(86_400)
+    for _ in range(3):
+        await revival.tick()
+        revival.clock.advance(3600)
+    assert state_of(p, "a", revival.clock.now()) == "locked_out"
+
+
+async def test_a_command_that_gave_nothing_is_asked_again_after_a_minute():
+    vault = Vault()
+    p, revival = _revival(vault, "command:a")
+    await revival.look()
+    vault.secrets["a"] = "sk-ant-api03-0123456789"
+    revival.clock.advance(61)
+    await revival.tick()
+    assert state_of(p, "a", revival.clock.now()) == "ready"

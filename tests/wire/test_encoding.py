@@ -52,4 +52,19 @@ def test_a_decompression_bomb_is_bounded():
     decoder = Decoder.of("gzip")
     bomb = gzip.compress(bytes(4 * MAX_DECODED))
     assert len(decoder.feed(bomb)) <= MAX_DECODED
-    assert decoder.broken
+    assert decoder.overlong
+    assert not decoder.complete
+
+
+def test_a_flood_of_members_is_bounded():
+    decoder = Decoder.of("gzip")
+    decoder.feed(gzip.compress(b"") * 5000)
+    assert decoder.overlong
+
+
+@given(st.lists(st.binary(max_size=300), min_size=1, max_size=5), st.integers(1, 97))
+def test_several_members_are_one_body(datas, step):
+    decoder = Decoder.of("gzip")
+    packed = b"".join(gzip.compress(data) for data in datas)
+    out = b"".join(decoder.feed(packed[i : i + step]) for i in range(0, len(packed), step))
+    assert (out, decoder.complete) == (b"".join(datas), True)
