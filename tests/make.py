@@ -14,7 +14,9 @@ MODEL = "claude-sonnet-4-5"
 
 def account(account_id: str = "a", **given: Any) -> Account:
     """An account whose id is its name; a 20x subscription that serves everything."""
-    return Account(**{"id": account_id, "name": account_id, "kind": "subscription", "plan": "max_20x", **given})
+    return Account(
+        **{"id": account_id, "name": account_id, "kind": "subscription", "plan": "max_20x", **given}
+    )
 
 
 def key(name: str = "k", **given: Any) -> Account:

@@ -171,8 +171,8 @@ def _host(text: str) -> str:
 
 
 def _url_path(text: str) -> str:
-    if not text.startswith("/") or re.search(r"[\s?#]", text):
-        raise wrong('must be a path that begins with "/", such as "/v1/complete"')
+    if not text.startswith("/v1/") or re.search(r"[\s?#{}*]", text):
+        raise wrong('must be one exact path under "/v1/", such as "/v1/complete"')
     return text
 
 

@@ -94,6 +94,8 @@ def parse(text: str, path: Path, overrides: Overrides | None = None) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([from_syntax(str(path), text, error)]) from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, endless nesting
+        raise ConfigError([_unreadable(str(path), error)]) from None
     context = {"folder": path.parent}
     try:
         config = _validate(Config, data, context)
@@ -106,6 +108,13 @@ def parse(text: str, path: Path, overrides: Overrides | None = None) -> Config:
     if findings:
         raise _all(Describer(str(path), text).from_findings(findings))
     return _override(config, overrides or Overrides())
+
+
+def _unreadable(path: str, error: Exception) -> ConfigProblem:
+    what = (
+        "is nested too deeply" if isinstance(error, RecursionError) else "holds a number too long"
+    )
+    return ConfigProblem(path=path, line=0, text="", message=what, hint="write it in plain TOML")
 
 
 def _read(path: Path) -> str:

@@ -62,7 +62,7 @@ class UpstreamConfig(Section):
     header_timeout_json_s: Duration = 270.0
     header_timeout_count_s: Duration = 8.0
     idle_timeout_s: Duration = 240.0
-    keepalive_expiry_s: Duration = 60.0
+    keepalive_expiry_s: Duration = 55.0
     trying_limit_s: Duration = 60.0
     network_budget_s: Duration = 30.0
     max_sends: Count = 6

@@ -13,7 +13,7 @@ from maxpool.adapters.configfile import changes
 async def seen(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text("a = 1")
-    rung = asyncio.Queue()
+    rung: asyncio.Queue[None] = asyncio.Queue()
 
     async def watch():
         async for _ in changes(path):

@@ -32,6 +32,11 @@ def names(built):
     return [s.account.name for s in built.pool.states.values()]
 
 
+async def save(built):
+    assert built.keeper is not None
+    await built.keeper.save()
+
+
 def states(built):
     return {a.account.name: a.state for a in built.pool.view(built.clock.now()).accounts}
 
@@ -90,12 +95,12 @@ async def test_an_account_that_moves_elsewhere_is_locked_until_confirmed(tmp_pat
 async def test_a_lock_by_a_move_outlives_a_restart(tmp_path):
     store = SqliteStateStore(tmp_path / "state.db")
     first = build(config(tmp_path), store=store)
-    await first.keeper.save()
+    await save(first)
     for _ in range(2):
         again = build(config(tmp_path, a="https://evil.example"), store=store)
         (moved,) = [s for s in again.pool.states.values() if s.account.name == "a"]
         assert moved.health.state.value == "locked_out"
-        await again.keeper.save()
+        await save(again)
         await again.upstream.aclose()
     store.close()
     await first.upstream.aclose()
@@ -109,7 +114,7 @@ async def test_a_restart_remembers_benches_unless_the_upstream_is_another(tmp_pa
     lease = first.pool.acquire(ask(), clock.now(), exclude=frozenset({b}))
     assert isinstance(lease, Lease)
     first.pool.release(lease, QuotaExceeded("7d", clock.now() + 9e4), clock.now())
-    await first.keeper.save()
+    await save(first)
     same = build(config(tmp_path, a=local), store=store, clock=clock)
     assert states(same)["a"] == "benched"
     moved = build(config(tmp_path, a="http://127.0.0.1:2000"), store=store, clock=clock)

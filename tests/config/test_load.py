@@ -120,3 +120,15 @@ def test_the_advice_after_a_broken_file_repeats_the_path_that_was_given(env, tmp
     with pytest.raises(ConfigError) as caught:
         load(environ={**env, "MAXPOOL_CONFIG": str(path)})
     assert caught.value.hint.endswith("maxpool config check")
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000 + "]" * 5000])
+def test_a_value_no_reader_takes_is_a_config_error_like_any_other(tmp_path, value):
+    with pytest.raises(ConfigError):
+        parse(f"version = {value}\n", tmp_path / "config.toml")
+
+
+@pytest.mark.parametrize("path", ["/v1/{rest:path}", "/v1/*", "/admin", "v1/x", "/v1/x?y=1"])
+def test_allowed_paths_are_exact_and_of_the_api(tmp_path, path):
+    with pytest.raises(ConfigError, match="1 problem"):
+        parse(f'[server]\nallowed_paths = ["{path}"]\n', tmp_path / "config.toml")

@@ -50,7 +50,7 @@ from maxpool import (
 )
 from maxpool.core.binding import session_key
 from maxpool.core.cost import Weigher
-from maxpool.core.eligibility import Context, Eligible, check
+from maxpool.core.eligibility import BY_EVENT, Context, Eligible, check
 from maxpool.core.health import HealthState
 from maxpool.core.queue import class_of
 from tests.make import DAY, HOUR, NOW, account, key, unified
@@ -160,7 +160,9 @@ class PoolMachine(RuleBasedStateMachine):
     ) -> list[tuple[tuple[Any, ...], float, str]]:
         """Rank of every eligible account: (what comes before cost, cost, id)."""
         pool, now = self.pool, self.now
-        ctx = Context(pool.settings, pool.plan_in_flight, emergency=emergency)
+        ctx = Context(
+            pool.settings, pool.plan_in_flight, emergency=emergency, throttle=pool.throttle
+        )
         binding = pool.bindings.find(session_key(request), now)
         parent = None
         if request.agent is not None and binding is None:
@@ -189,7 +191,8 @@ class PoolMachine(RuleBasedStateMachine):
         self, request: LeaseRequest, exclude: frozenset[str], ticket: Ticket | None = None
     ) -> None:
         self.pool.index.advance(self.now)
-        ranks = self.ranks(request, exclude) or self.ranks(request, exclude, emergency=True)
+        usual = self.ranks(request, exclude)
+        ranks = usual or self.ranks(request, exclude, emergency=True)
         found = self.pool.acquire(request, self.now, exclude=exclude, ticket=ticket)
         if isinstance(found, Lease):
             self.leases.append((found, request))
@@ -202,7 +205,10 @@ class PoolMachine(RuleBasedStateMachine):
             assert mine[1] <= best[1] + 1e-9, "no cheaper account was left out"
             return
         cause = found.detail if isinstance(found, Refusal) else found.reason.value
-        assert not ranks or cause in GATES, (cause, ranks)
+        assert not usual or cause in GATES, (cause, usual)
+        soon = found.until if isinstance(found, Wait) else found.retry_at
+        brief = cause in BY_EVENT if soon is None else soon <= self.now + SETTINGS.emergency_after_s
+        assert not ranks or cause in GATES or brief, (cause, ranks)
         if isinstance(found, Wait):
             assert found.until is None or found.until > self.now
             assert found.ticket.id in self.pool.queue.waiters

@@ -166,9 +166,9 @@ def test_sightings_older_than_the_incident_window_no_longer_count():
 def test_a_good_answer_counts_from_the_first_sighting_on_and_for_its_scope():
     t = Throttle(PoolSettings())
     seen = t.saw("m", "f", "a", NOW)
-    t.answered("b", "other", "l1", NOW + 1)
+    t.answered("b", ("p *", "other"), "l1", NOW + 1)
     assert not seen.answered_since("b")
-    t.answered("b", "m", "l2", NOW + 1)
+    t.answered("b", ("p *", "m"), "l2", NOW + 1)
     assert seen.answered_since("b")
     t.unanswered("b", "l2")
     assert not seen.answered_since("b")

@@ -26,7 +26,7 @@ def _reloader(tmp_path, applied):
 
 
 def test_a_good_file_is_applied_and_dated(tmp_path):
-    applied = []
+    applied: list[Config] = []
     path, reloader = _reloader(tmp_path, applied)
     path.write_text("version = 1\n[queue]\nlimit = 7\n")
     assert reloader.reload()
@@ -35,7 +35,7 @@ def test_a_good_file_is_applied_and_dated(tmp_path):
 
 
 def test_a_wrong_file_changes_nothing_and_names_line_and_nearest_name(tmp_path):
-    applied = []
+    applied: list[Config] = []
     path, reloader = _reloader(tmp_path, applied)
     old = reloader.config
     path.write_text("version = 1\n[queue]\nlimmit = 7\n")
@@ -87,7 +87,7 @@ def test_hot_keys_need_no_restart():
 
 
 def test_a_needed_restart_stays_named_until_it_happens():
-    applied = []
+    applied: list[Config] = []
     first = Config.model_validate({"server": {"port": 4000}})
     again = Loaded(config=first, path=None)
     reloader = Reloader(Config(), HandClock(), lambda: again, applied.append, 0.0)
@@ -99,7 +99,7 @@ def test_a_needed_restart_stays_named_until_it_happens():
 def test_going_back_to_what_runs_needs_no_restart():
     first, other = Config(), Config.model_validate({"server": {"port": 4000}})
     files = [Loaded(config=other, path=None), Loaded(config=first, path=None)]
-    reloader = Reloader(first, HandClock(), lambda: files.pop(0), [].append, 0.0)
+    reloader = Reloader(first, HandClock(), lambda: files.pop(0), lambda _config: None, 0.0)
     reloader.reload()
     reloader.reload()
     assert reloader.notices() == ()

@@ -30,6 +30,6 @@ def test_each_reference_gives_the_invented_secret():
     people, settings = demo_world(2.0)
     secrets = InventedSecrets(people)
     for entry in demo_config("http://127.0.0.1:1", people, settings, 0).accounts:
-        assert "demo" in secrets.resolve(entry.secret).reveal()
+        assert "demo" in secrets.resolve(entry.secret or "").reveal()
     with pytest.raises(SecretError):
         secrets.resolve("env:NOBODY")

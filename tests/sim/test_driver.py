@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -50,7 +51,7 @@ def reply(status=200, *, cut=False):
 async def _drive(client, seconds):
     clock = HandClock()
     lane = SimpleNamespace(step=lambda: (TURN,))
-    driver = Driver(SimpleNamespace(lanes=[lane]), client, "http://h", clock)
+    driver = Driver(cast("Any", SimpleNamespace(lanes=[lane])), client, "http://h", clock)
     task = asyncio.ensure_future(driver.run())
     for _ in range(seconds * 10):
         await asyncio.sleep(0)
