@@ -140,7 +140,7 @@ class Pool:
         running = self.running.get(lease.id) if lease is not None else None
         if running is not None and status is not None:
             running.observed = True
-            self.throttle.settle(running.lease.id, status, now)
+            self.revision += self.throttle.settle(running.lease.id, status, now)
         if state is None:
             return
         if running is not None and status is not None and 200 <= status < 300:

@@ -95,7 +95,8 @@ class Selector:
             if _end(blocked.cause) > now + ctx.settings.emergency_after_s:
                 ranked = self._weigh_reserves(weigher, exclude, ctx)
             if not ranked:
-                if len(self.blocked) < KEPT_BLOCKS:
+                # The end of a reserve's other troubles is not in the cause: look again each time.
+                if len(self.blocked) < KEPT_BLOCKS and not self._reserves():
                     self.blocked[class_of(request, exclude)] = blocked
                 return blocked
         best = min(ranked)
@@ -156,6 +157,9 @@ class Selector:
         others = (weigher.parent_id, self.preferred)
         return [*weigher.warm, *(a for a in others if a is not None and a not in weigher.warm)]
 
+    def _reserves(self) -> list[AccountState]:
+        return [s for s in self.states.values() if s.account.emergency and s.account.reserve]
+
     def _weigh_reserves(
         self, weigher: Weigher, exclude: frozenset[str], ctx: Context
     ) -> list[Rank]:
@@ -163,10 +167,8 @@ class Selector:
         emergency = replace(ctx, emergency=True)
         return [
             self._rank(state, weigher, ctx)
-            for account_id, state in self.states.items()
-            if state.account.emergency
-            and state.account.reserve
-            and account_id not in exclude
+            for state in self._reserves()
+            if state.account.id not in exclude
             and isinstance(check(state, weigher.request, weigher.now, emergency), Eligible)
         ]
 

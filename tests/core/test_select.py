@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from maxpool import (
@@ -16,6 +18,8 @@ from maxpool import (
     Success,
     Wait,
 )
+from maxpool.core import select
+from maxpool.core.eligibility import check
 from tests.make import DAY, HOUR, NOW, account, ask, key, lease, pool, unified
 
 
@@ -119,6 +123,31 @@ def test_a_reserve_opens_in_an_emergency_only_for_who_allowed_it():
     held = p.acquire(ask(max_wait_s=1), NOW, exclude=frozenset({"open"}))
     assert isinstance(held, Refusal)
     assert held.reason == "reserve"
+
+
+def test_a_reserve_that_was_in_trouble_itself_opens_when_that_ends():
+    p = pool(account("kept", reserve={"7d": 0.2}, emergency=True), "b")
+    close(p, "b", NOW + 2 * HOUR)
+    p.release(lease(p), NetworkFailure(), NOW)
+    p.observe("kept", unified(seven=0.85, seven_reset=NOW + DAY), NOW)
+    assert isinstance(p.acquire(ask(max_wait_s=1), NOW), Refusal)
+    assert lease(p, NOW + 5).account_id == "kept"
+
+
+def test_a_pool_that_is_closed_is_not_searched_again_for_each_caller(monkeypatch):  # S22
+    p = pool(*(account(f"a{i}") for i in range(50)))
+    for name in p.states:
+        close(p, name, NOW + HOUR)
+    looks: list[float] = []
+
+    def counting(*args: Any) -> Any:
+        looks.append(1)
+        return check(*args)
+
+    monkeypatch.setattr(select, "check", counting)
+    for _ in range(20):
+        p.acquire(ask(max_wait_s=1), NOW)
+    assert len(looks) == 50
 
 
 def test_the_soonest_recovery_is_named_and_people_are_named_last():  # S20

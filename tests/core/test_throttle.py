@@ -67,6 +67,13 @@ def test_headers_that_are_no_capacity_signal_close_it_while_the_answer_still_run
     assert isinstance(p.acquire(ask(), NOW + 30), Lease)
 
 
+def test_waiters_hear_of_its_end_by_headers_alone():  # Q2
+    p = throttled()
+    taken, before = lease(p, NOW + 30), p.revision
+    p.observe("a", {}, NOW + 31, lease=taken, status=400)
+    assert p.revision > before
+
+
 def test_a_bad_transcript_closes_it_and_never_arms_it_again():  # R8
     p = throttled()
     probe(p, NOW + 30, 400, RequestRejected(400))
