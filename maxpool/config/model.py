@@ -78,11 +78,13 @@ class PoolConfig(Section):
     window_5h_s: Duration = 5 * 3600.0
     window_7d_s: Duration = 7 * 86_400.0
     full_at: Share = 0.999
+    emergency_after_s: Duration = 60.0
 
     quota_steepness: Amount = 3.0
     congestion_weight: Amount = 2.0
     warm_bonus: Amount = 50.0
     warm_share: Share = 0.3
+    home_bonus: Amount = 10.0
     parent_bonus: Amount = 1.0
     recovery_weight: Amount = 4.0
     recovery_s: Duration = 300.0
@@ -110,6 +112,7 @@ class PoolConfig(Section):
 
     incident_window_s: Duration = 30.0
     throttle_default_s: Duration = 30.0
+    throttle_probe_s: Duration = 15.0
     throttle_reopen_s: Annotated[
         tuple[Duration, ...], Field(strict=False, min_length=1, max_length=16)
     ] = (5.0, 10.0, 20.0, 20.0)
