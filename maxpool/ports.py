@@ -39,7 +39,11 @@ class Clock(Protocol):
     """The one source of time."""
 
     def now(self) -> float:
-        """Epoch seconds, UTC."""
+        """Epoch seconds, UTC: for deadlines of the outside world and across restarts."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds since some moment, unmoved by steps of the wall clock: for pauses of our own."""
         ...
 
     def sleep(self, seconds: float) -> Awaitable[None]:

@@ -15,6 +15,10 @@ class SystemClock:
         """Epoch seconds, UTC."""
         return time.time()
 
+    def elapsed(self) -> float:
+        """Seconds since some moment; no step of the wall clock moves it."""
+        return time.monotonic()
+
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds` (at once when negative)."""
         await asyncio.sleep(max(0.0, seconds))

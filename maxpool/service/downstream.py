@@ -85,7 +85,7 @@ class Downstream:
             self._abort()
 
     async def _put(self, chunk: bytes, *, more: bool) -> None:
-        self.writing_since = self._clock.now()
+        self.writing_since = self._clock.elapsed()
         await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
         self.writing_since = None
 

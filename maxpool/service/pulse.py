@@ -52,7 +52,7 @@ class Pulse:
     ) -> Beat:
         """Put a request under the pulse."""
         headers = (*EVENT_STREAM, (b"x-request-id", request_id.encode()))
-        beat = Beat(down, watch, self.clock.now(), streaming, headers)
+        beat = Beat(down, watch, self.clock.elapsed(), streaming, headers)
         self.open.add(beat)
         return beat
 
@@ -69,7 +69,7 @@ class Pulse:
 
     def tick(self) -> None:
         """Look once at every open request."""
-        now = self.clock.now()
+        now = self.clock.elapsed()
         for beat in list(self.open):
             stuck = beat.down.writing_since
             if stuck is not None:

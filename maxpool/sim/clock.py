@@ -19,6 +19,10 @@ class WallClock:
         """Epoch seconds, UTC."""
         return time.time()
 
+    def elapsed(self) -> float:
+        """Seconds since some moment, unmoved by steps of the wall clock."""
+        return time.monotonic()
+
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
         await asyncio.sleep(seconds)
@@ -37,6 +41,10 @@ class HandClock:
 
     def now(self) -> float:
         """Epoch seconds as last moved."""
+        return self.time
+
+    def elapsed(self) -> float:
+        """The same: this clock makes no steps."""
         return self.time
 
     async def sleep(self, seconds: float) -> None:

@@ -194,9 +194,12 @@ def _host_name(host: str) -> str:
 
 
 async def _refuse(error: RequestError, request_id: str, send: Send) -> None:
-    answer = replies.error(
-        error.status, error.kind, str(error), request_id=request_id, should_retry=False
-    )
+    if error.status == 401:
+        answer = replies.auth_failure(str(error), request_id=request_id)
+    else:
+        answer = replies.error(
+            error.status, error.kind, str(error), request_id=request_id, should_retry=False
+        )
     await send(
         {"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)}
     )

@@ -47,11 +47,11 @@ _STAYS_HERE: Final = frozenset(
 )
 _NEVER_UPSTREAM: Final = _HOP_BY_HOP | _CREDENTIALS | _STAYS_HERE
 _NEVER_UPSTREAM_PREFIXES: Final = (b"x-maxpool-", b"x-forwarded-")
-# The server adds its own `date` and `server`; the rest speaks about the upstream's origin, and
+# `server` and the rest speak about the upstream's own origin (its `date` is the answer's), and
 # `access-control-*` would let web pages read our answers (claim X1).
 _NEVER_DOWNSTREAM: Final = _HOP_BY_HOP | frozenset(
     (
-        *(b"date", b"server", b"set-cookie", b"set-cookie2", b"alt-svc"),
+        *(b"server", b"set-cookie", b"set-cookie2", b"alt-svc"),
         *(b"strict-transport-security", b"nel", b"report-to"),
     )
 )

@@ -18,8 +18,10 @@ LIMITS = Limits(commit_after_s=20.0, heartbeat_s=10.0, stall_s=60.0)
 class Open:
     """One open request under a pulse whose clock is moved by hand."""
 
-    def __init__(self, *, streaming: bool = True, limit: int = 100) -> None:
-        self.clock, self.tasks = HandClock(), Tasks(limit=limit)
+    def __init__(
+        self, *, streaming: bool = True, limit: int = 100, clock: HandClock | None = None
+    ) -> None:
+        self.clock, self.tasks = clock or HandClock(), Tasks(limit=limit)
         self.pulse = Pulse(self.clock, LIMITS, self.tasks)
         self.sent: list[dict[str, Any]] = []
         self.stuck = False
@@ -102,3 +104,20 @@ async def test_it_ticks_by_itself_until_cancelled():
     await asyncio.sleep(0.001)
     assert one.down.started
     running.cancel()
+
+
+class SteppedClock(HandClock):
+    """Its wall time jumps back an hour once `stepped` is set; elapsed time goes on."""
+
+    stepped = False
+
+    def now(self) -> float:
+        return super().now() - (3600.0 if SteppedClock.stepped else 0.0)
+
+
+async def test_a_step_of_the_wall_clock_delays_no_heartbeat(monkeypatch):
+    it = Open(clock=SteppedClock())
+    assert await it.after(19.0) == 0
+    monkeypatch.setattr(SteppedClock, "stepped", True)
+    assert await it.after(2.0) == 1
+    assert await it.after(10.0) == 2
