@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from maxpool.core.pool import Pool
     from maxpool.ports import Clock, RawHeaders, Reply
     from maxpool.service.downstream import Downstream
-    from maxpool.service.forward import Job
+    from maxpool.service.job import Job
     from maxpool.service.limits import Limits
     from maxpool.service.retry import Failed, Trail
 

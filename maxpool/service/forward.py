@@ -18,7 +18,6 @@ from maxpool.core.lease import (
     ClientGone,
     Internal,
     Lease,
-    LeaseRequest,
     ModelMissing,
     NetworkFailure,
     Outcome,
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from maxpool.core.pool import Pool
     from maxpool.ports import Chance, Clock, Destination, RawHeaders, Reply, Upstream
     from maxpool.service.downstream import ClientWatch, Downstream
+    from maxpool.service.job import Job
     from maxpool.service.limits import Limits
     from maxpool.service.stats import Stats
     from maxpool.service.tokens import Credential, Tokens
@@ -55,22 +55,6 @@ log = logging.getLogger("maxpool.request")
 
 NO_SECRET = "secret"  # noqa: S105 - a kind of failure
 """Kind of a try that was never sent, because the account's secret could not be read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A request as it came: `target` is path and query as the caller wrote them."""
-
-    method: str
-    target: str
-    headers: RawHeaders
-    body: bytes
-    request: LeaseRequest
-    request_id: str
-    streaming: bool
-    counts_tokens: bool = False
-    opaque: bool = False  # nothing is known of its answer's form
-    once: bool = False  # it may create something: never sent again once a byte went out
 
 
 class Holding:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from maxpool.core.lease import LeaseRequest
 from maxpool.errors import RequestError
 from maxpool.service.downstream import ClientWatch, Downstream
-from maxpool.service.forward import Job
+from maxpool.service.job import Job
 from maxpool.service.tasks import describe
 from maxpool.wire import replies
 from maxpool.wire.request import program_of, read

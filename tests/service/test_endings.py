@@ -21,7 +21,7 @@ from maxpool.core.lease import (
 )
 from maxpool.service.downstream import Downstream
 from maxpool.service.endings import Endings, pool_limits
-from maxpool.service.forward import Job
+from maxpool.service.job import Job
 from maxpool.service.limits import Limits
 from maxpool.service.retry import Failed, Trail
 from tests.make import NOW, ask, key, pool, unified
