@@ -7,6 +7,7 @@ file is only for telling people. It protects nothing but the folder it lies in.
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from maxpool.adapters import process
 from maxpool.errors import StateError
 
 LOCK_NAME = "server.lock"
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class FolderLock:
@@ -84,9 +86,16 @@ def _holder(descriptor: int) -> int | None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make `folder`, readable by its owner alone; raises StateError. An existing one stays as it is."""
+    """Make `folder`, readable by its owner alone; raises StateError.
+
+    From an existing one only the right of others to write is taken: what stands in it tells where
+    credentials belong.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if process.has_file_modes() and mode & OTHERS_WRITE:
+            folder.chmod(mode & ~OTHERS_WRITE)
     except OSError as exc:
         raise StateError(
             f"cannot make the state folder {folder}: {exc.strerror}",

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from maxpool.adapters import process
 from maxpool.adapters.lock import lock_state_folder
 from maxpool.errors import StateError
 
@@ -50,3 +51,12 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     with pytest.raises(StateError) as caught:
         lock_state_folder(tmp_path / "file" / "state")
     assert "MAXPOOL_HOME" in caught.value.hint
+
+
+@pytest.mark.skipif(not process.has_file_modes(), reason="no file modes here")
+def test_others_lose_the_right_to_write_into_the_state_folder(tmp_path):
+    folder = tmp_path / "state"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with lock_state_folder(folder):
+        assert folder.stat().st_mode & 0o777 == 0o755
