@@ -10,6 +10,8 @@ from contextlib import suppress
 import click
 
 PREFERRED_PORT = 3456
+ONCE_AFTER_S = 6.0
+"""Traffic before the one picture of `--once`: enough for every plan to have told its quota."""
 
 
 @click.command(name="demo", epilog="Example: maxpool demo --minutes 2 --speed 3")
@@ -35,7 +37,9 @@ PREFERRED_PORT = 3456
 @click.option(
     "--no-traffic", is_flag=True, help="Send nothing by itself; only your own requests arrive."
 )
-@click.option("--once", is_flag=True, help="Print one picture of the pool, then stop.")
+@click.option(
+    "--once", is_flag=True, help="Print one picture of the pool after some traffic, then stop."
+)
 @click.option(
     "--duration", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Stop by itself."
 )
@@ -67,6 +71,7 @@ def command(
         duration_s=duration,
         once=once,
         minutes=minutes,
+        settle_s=0.0 if no_traffic else ONCE_AFTER_S,
         taken_port=PREFERRED_PORT if taken else None,
     )
     with suppress(KeyboardInterrupt):

@@ -61,6 +61,7 @@ class Plan:
 
     duration_s: float | None
     once: bool
+    settle_s: float = 0.0  # how long traffic runs before the one picture
     minutes: float
     taken_port: int | None = None
 
@@ -123,6 +124,8 @@ def _minutes(minutes: float) -> str:
 
 async def _pictures(world: World, plan: Plan, stop: asyncio.Event) -> None:
     look = _looker(world)
+    if plan.once:
+        await _stopped(stop, plan.settle_s)
     status = await look()
     if plan.once:
         click.echo("\n".join(render.plain(status, terminal_width())))

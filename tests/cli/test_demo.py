@@ -24,7 +24,7 @@ def worlds(monkeypatch):
 
 
 def test_one_picture_is_printed_and_the_demo_ends(worlds):
-    result = CliRunner().invoke(maxpool, ["demo", "--once", "--port", "0"])
+    result = CliRunner().invoke(maxpool, ["demo", "--once", "--no-traffic", "--port", "0"])
     assert result.exit_code == 0, result.output
     assert "1 of 1 accounts ready" in result.stdout
     assert worlds.closed
@@ -41,7 +41,7 @@ def test_a_usual_port_that_is_taken_is_told_and_another_is_used(worlds, monkeypa
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setattr(demo, "PREFERRED_PORT", port)
-        result = CliRunner().invoke(maxpool, ["demo", "--once"])
+        result = CliRunner().invoke(maxpool, ["demo", "--once", "--no-traffic"])
     assert worlds.asked["port"] == 0
     using = worlds.url.rpartition(":")[2]
     assert result.stdout.splitlines()[0] == f"Port {port} is taken, using {using}."
@@ -51,7 +51,7 @@ def test_a_usual_port_that_is_free_is_used_without_a_word(worlds, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     monkeypatch.setattr(demo, "PREFERRED_PORT", port)
-    result = CliRunner().invoke(maxpool, ["demo", "--once"])
+    result = CliRunner().invoke(maxpool, ["demo", "--once", "--no-traffic"])
     assert worlds.asked["port"] == port
     assert "taken" not in result.stdout
 
@@ -76,3 +76,10 @@ def test_without_a_terminal_it_prints_one_line_at_a_time_until_its_time_is_up(wo
     assert len(lines) >= 2
     assert "requests/s" in lines[-1]
     assert worlds.closed
+
+
+def test_one_picture_shows_a_pool_that_has_worked(monkeypatch):
+    monkeypatch.setattr("maxpool.cli.demo.ONCE_AFTER_S", 0.1)
+    result = CliRunner().invoke(maxpool, ["demo", "--once", "--port", "0"])
+    assert result.exit_code == 0
+    assert "ACCOUNT" in result.output
