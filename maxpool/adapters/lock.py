@@ -88,14 +88,15 @@ def _holder(descriptor: int) -> int | None:
 def make_private_folder(folder: Path) -> None:
     """Make `folder`, readable by its owner alone; raises StateError.
 
-    From an existing one only the right of others to write is taken: what stands in it tells where
-    credentials belong.
+    From an existing one of ours only the right of others to write is taken: what stands in it tells
+    where credentials belong. A shared folder (sticky, as /tmp is) and somebody else's stay as they are.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        mode = stat.S_IMODE(folder.stat().st_mode)
-        if process.has_file_modes() and mode & OTHERS_WRITE:
-            folder.chmod(mode & ~OTHERS_WRITE)
+        found = folder.stat()
+        ours = process.has_file_modes() and found.st_uid == os.geteuid()
+        if ours and found.st_mode & OTHERS_WRITE and not found.st_mode & stat.S_ISVTX:
+            folder.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS_WRITE)
     except OSError as exc:
         raise StateError(
             f"cannot make the state folder {folder}: {exc.strerror}",

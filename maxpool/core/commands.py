@@ -70,6 +70,7 @@ def reconfigure(pool: Pool, settings: PoolSettings, now: float) -> None:
             base = window.name.partition(":")[0]
             window.length_s = settings.window_lengths.get(base, window.length_s)
         pool.index.renew(state.account.id, now)
+    pool.revision += 1
 
 
 def credential(state: AccountState, change: CredentialChange, now: float) -> None:
@@ -87,4 +88,5 @@ def credential(state: AccountState, change: CredentialChange, now: float) -> Non
             state.health.end(HealthEvent.LOGIN_DIED, kept.dead)
         case "logged_in":
             kept.dead, kept.granted_at = "", now
+            kept.generation += 1
             state.health.revive(HealthEvent.LOGGED_IN)

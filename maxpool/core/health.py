@@ -93,17 +93,19 @@ class Health:
     def answered(self, lease_id: str) -> None:
         """A lease ended with an answer; in a trial only the trial's own answer counts."""
         if self.state is HealthState.READY:
-            self.failures = 0
+            self.failures = self.trips = 0
         elif self.state is HealthState.TRIAL and lease_id == self.trial:
             self.on(HealthEvent.ANSWERED)
             self.failures = self.trips = 0
             self.trial = None
 
-    def begun(self, lease_id: str) -> bool:
+    def begun(self, lease_id: str, settings: PoolSettings) -> bool:
         """Good headers came: a trial has told what it was to tell, however long its answer lasts."""
         tried = self.state is HealthState.TRIAL and lease_id == self.trial
         if tried:
-            self.answered(lease_id)
+            # Not forgiven yet: the next failure trips again, for longer.
+            self.on(HealthEvent.ANSWERED)
+            self.failures, self.trial = settings.breaker_threshold - 1, None
         return tried
 
     def failed(self, lease_id: str, now: float, settings: PoolSettings) -> None:

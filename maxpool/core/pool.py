@@ -32,7 +32,7 @@ from maxpool.core.lease import (
     UsageReport,
     Wait,
 )
-from maxpool.core.queue import ClassKey, Queue, class_of
+from maxpool.core.queue import ClassKey, Queue, Waiter, class_of
 from maxpool.core.ratelimit import read_headers
 from maxpool.core.select import Blocked, Choice, Selector
 from maxpool.core.settings import PoolSettings
@@ -53,6 +53,7 @@ class Running:
 
     lease: Lease
     request: LeaseRequest
+    generation: int = 0  # of the account's credential at the grant
     observed: bool = False
 
 
@@ -146,7 +147,7 @@ class Pool:
         if running is not None and status is not None and 200 <= status < 300:
             scope = scopes(state.account.provider, running.request.model)
             self.throttle.answered(account_id, scope, running.lease.id, now)
-            if state.health.begun(running.lease.id):
+            if state.health.begun(running.lease.id, self.settings):
                 self._changed(account_id, now)
         if any(name != name.lower() for name in headers):
             headers = {name.lower(): value for name, value in headers.items()}
@@ -175,7 +176,8 @@ class Pool:
             return  # removed meanwhile: nobody else takes its place
         request = running.request
         learning.count(self, state, running, outcome, now)
-        if isinstance(outcome, AuthRejected | AuthFinal) and state.renewed_since(lease.started_at):
+        renewed = state.credential.generation != running.generation
+        if renewed and isinstance(outcome, AuthRejected | AuthFinal):
             outcome = Internal()  # it speaks of a credential that is no longer in use
         changed = self.effects.apply(state, lease.id, request, outcome, now)
         state.in_flight -= 1
@@ -296,8 +298,6 @@ class Pool:
         """A snapshot of that revision is durable."""
         self.saved_revision, self.saved_at = revision, now
 
-    # -- inside ----------------------------------------------------------------------------------
-
     def _arrived(self, request: LeaseRequest, ticket: Ticket | None, now: float) -> float:
         if request.arrived_at is not None:
             return request.arrived_at
@@ -325,10 +325,19 @@ class Pool:
             return Blocked(Unavailable(Reason.PAUSED))
         if self.queue.waiters:
             first = self.queue.ahead(key, ticket, now, self.revision)
-            if first is not None:
+            if first is not None and not self._overtakes(first, request, ticket, now):
                 until = self.queue.expected(first, now)
                 return Blocked(Unavailable(Reason.QUEUED, until), behind=first.reason)
         return None
+
+    def _overtakes(
+        self, first: Waiter, request: LeaseRequest, ticket: Ticket | None, now: float
+    ) -> bool:
+        """Whether it would be refused behind that waiter: then it takes what serves now, if any."""
+        wait_until, until = self._context(request, ticket, now).wait_until, first.until
+        if until is None:
+            return wait_until <= now or first.reason is Reason.KEY_PRICE
+        return until > wait_until
 
     def _grant(self, request: LeaseRequest, choice: Choice, now: float, waited_s: float) -> Lease:
         state = choice.state
@@ -345,7 +354,7 @@ class Pool:
         lease = Lease(
             f"{int(self.started_at):x}-{self.leased}", account_id, request.model, now, decision
         )
-        self.running[lease.id] = Running(lease, request)
+        self.running[lease.id] = Running(lease, request, state.credential.generation)
         state.in_flight += 1
         if not state.account.paid:
             self.plan_in_flight += 1

@@ -6,6 +6,7 @@ then tier, then the lowest cost; ties go to the least recently leased, then by i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
@@ -91,12 +92,13 @@ class Selector:
         ranked = self._weigh(weigher, exclude, ctx)
         if not ranked:
             blocked = self.why_not(request, now, exclude, ctx)
-            # A reserve is for emergencies, not for a moment in which everybody else is busy.
-            if _end(blocked.cause) > now + ctx.settings.emergency_after_s:
+            if self._emergency(request, now, ctx, arrived):
                 ranked = self._weigh_reserves(weigher, exclude, ctx)
             if not ranked:
                 # The end of a reserve's other troubles is not in the cause: look again each time.
-                if len(self.blocked) < KEPT_BLOCKS and not self._reserves():
+                if len(self.blocked) >= KEPT_BLOCKS:
+                    self.blocked.clear()
+                if not self._reserves():
                     self.blocked[class_of(request, exclude)] = blocked
                 return blocked
         best = min(ranked)
@@ -156,6 +158,23 @@ class Selector:
             return [weigher.request.owner]
         others = (weigher.parent_id, self.preferred)
         return [*weigher.warm, *(a for a in others if a is not None and a not in weigher.warm)]
+
+    def _emergency(self, request: LeaseRequest, now: float, ctx: Context, arrived: float) -> bool:
+        """Whether reserves open: nobody else is back soon enough, or has been for too long.
+
+        A moment in which everybody else is busy is none, nor is one account's failure.
+        """
+        if not self._reserves():
+            return False
+        soonest = math.inf
+        for state in self.states.values():
+            block = check(state, request, now, ctx)
+            if isinstance(block, Eligible):
+                return False
+            if block.reason is not Reason.RESERVE:
+                soonest = min(soonest, max(_end(block), now))
+        after_s = ctx.settings.emergency_after_s
+        return soonest > min(now + after_s, ctx.wait_until) or now - arrived >= after_s
 
     def _reserves(self) -> list[AccountState]:
         return [s for s in self.states.values() if s.account.emergency and s.account.reserve]

@@ -28,6 +28,7 @@ class Credential:
     refreshed_at: float | None = None
     granted_at: float | None = None
     dead: str = ""
+    generation: int = 0  # one more with each login
 
 
 @dataclass(slots=True)
@@ -70,10 +71,6 @@ class AccountState:
     probing: Probing = field(default_factory=Probing)
     tally: Tally = field(default_factory=Tally)
     last_error: LastError | None = None
-
-    def renewed_since(self, at: float) -> bool:
-        """Whether there was a new login after that time."""
-        return self.credential.granted_at is not None and self.credential.granted_at > at
 
     def slots(self, settings: PoolSettings) -> int:
         """The most leases at once."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from maxpool.core.settings import PoolSettings
 
 EVERY_MODEL = "*"
+MAX_PROBES = 64
 KEPT_S = 3600.0
 """How long after its end a pause that nobody probed is remembered."""
 CAPACITY_STATUSES = frozenset({429, 503, 529})
@@ -49,14 +50,19 @@ class Pause:
 
     scope: str
     until: float
-    probe: str | None = None  # the lease that finds out
-    probe_at: float = 0.0
+    probes: dict[str, float] = field(default_factory=dict)  # leases that find out: when let go
     failed_probes: int = 0
     opened_at: float = 0.0
 
+    @property
+    def probe(self) -> str | None:
+        """The newest probe that is out."""
+        return next(reversed(self.probes), None)
+
     def probing(self, now: float, settings: PoolSettings) -> bool:
-        """Whether a probe is out that may still tell something."""
-        return self.probe is not None and now - self.probe_at < settings.throttle_probe_s
+        """Whether a probe is out that may still tell something soon."""
+        newest = self.probe
+        return newest is not None and now - self.probes[newest] < settings.throttle_probe_s
 
 
 def scopes(provider: str, model: str) -> tuple[str, str]:
@@ -91,7 +97,10 @@ class Throttle:
         for scope in scopes(provider, model):
             pause = self.pauses.get(scope)
             if pause is not None and not pause.probing(now, self.settings):
-                pause.probe, pause.probe_at = lease_id, now
+                # Those before it may yet answer well: long answers send their headers late.
+                pause.probes[lease_id] = now
+                if len(pause.probes) > MAX_PROBES:
+                    del pause.probes[next(iter(pause.probes))]
 
     def saw(self, scope: str, fingerprint: str, account_id: str, now: float) -> Sighting:
         """Note a failure; returns where else it was seen within the incident window."""
@@ -146,10 +155,12 @@ class Throttle:
         """Response headers of a probe arrived; True when a pause ended by it."""
         ended = False
         for scope, pause in list(self.pauses.items()):
-            if pause.probe != lease_id:
+            if lease_id not in pause.probes:
                 continue
+            newest = pause.probe == lease_id
+            del pause.probes[lease_id]
             if status in CAPACITY_STATUSES:
-                ended |= self._reopen(scope, pause, now)
+                ended |= newest and self._reopen(scope, pause, now)
             else:
                 del self.pauses[scope]
                 ended = True
@@ -157,7 +168,7 @@ class Throttle:
 
     def _reopen(self, scope: str, pause: Pause, now: float) -> bool:
         steps = self.settings.throttle_reopen_s
-        pause.probe = None
+        pause.probes.clear()
         if pause.failed_probes >= len(steps):
             del self.pauses[scope]  # let the ordinary rules see
             return True
@@ -169,9 +180,7 @@ class Throttle:
         """A probe never reached the upstream: the next request takes its place."""
         found = False
         for pause in self.pauses.values():
-            if pause.probe == lease_id:
-                pause.probe = None
-                found = True
+            found |= pause.probes.pop(lease_id, None) is not None
         return found
 
     def forget_account(self, account_id: str) -> None:
@@ -186,5 +195,5 @@ class Throttle:
         """The soonest end of a pause."""
         wait_s = self.settings.throttle_probe_s
         ends = [p.until for p in self.pauses.values() if p.probe is None]
-        ends += [p.probe_at + wait_s for p in self.pauses.values() if p.probe is not None]
+        ends += [p.probes[p.probe] + wait_s for p in self.pauses.values() if p.probe is not None]
         return min((at for at in ends if at > now), default=None)

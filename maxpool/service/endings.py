@@ -107,6 +107,11 @@ class Endings:
                 answer = self._own(job, 502, message, should_retry=True)
             case _ if failed.status in (0, 529):  # clients give up on a raw 529 after 2 s
                 answer = self._own(job, 503, BUSY, kind="overloaded_error", should_retry=True)
+            case _ if not failed.whole:
+                message = "The upstream refused this and did not finish saying why."
+                answer = replies.error(
+                    failed.status, "api_error", message, request_id=job.request_id
+                )
             case _:
                 answer = _as_it_came(failed)
         await self._send(job, down, trail, answer)

@@ -216,6 +216,8 @@ class Forwarder:
             credential = await self.tokens.bearer(lease.account_id, destination)
         except SecretError as error:
             return Failed(NetworkFailure(NO_SECRET, sent=False), 0, (), error.message.encode())
+        if self._destination(lease.account_id) != destination:  # a reload meanwhile moved it
+            return Failed(NetworkFailure("moved", sent=False))
         held.credential = credential
         headers, body = self._for_account(job, lease)
         extra = tuple((n.encode(), v.encode()) for n, v in destination.headers)
@@ -297,6 +299,7 @@ class Forwarder:
         """Read an error answer (bounded) and classify it."""
         parts: list[bytes] = []
         size = 0
+        whole = False
         with suppress(StreamCut, TimeoutError):  # what came of it is enough to tell what it was
             async with asyncio.timeout(self.limits.error_body_s):
                 async for chunk in reply.stream:
@@ -304,6 +307,8 @@ class Forwarder:
                     size += len(chunk)
                     if size > self.limits.error_body_bytes:
                         break
+                else:
+                    whole = True
         body = b"".join(parts)
         decoder = Decoder.of(fields.get("content-encoding", ""))
         text = decoder.feed(body) if decoder is not None else b""
@@ -312,7 +317,7 @@ class Forwarder:
         if isinstance(outcome, ModelMissing):
             outcome = ModelMissing(job.request.model)  # the pool knows models by the caller's names
         headers = wire_headers.inbound(reply.headers, drop_ratelimit=True)
-        return Failed(outcome, reply.status, headers, body)
+        return Failed(outcome, reply.status, headers, body, whole=whole)
 
     async def _renew(self, held: Holding, trail: Trail) -> bool:
         """Get the bearer anew for one more try; False when the account is gone."""

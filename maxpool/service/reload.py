@@ -50,22 +50,27 @@ class Reloader:
     async def follow(self, changes: AsyncIterator[None]) -> None:
         """Reload at each change, until cancelled."""
         async for _ in changes:
-            self.reload()
+            try:
+                self.reload()
+            except Exception as error:  # the next edit must still be followed
+                log.exception("config: a reload failed inside maxpool", exc_info=error)
+                self.error = (
+                    f"it was applied only in part ({type(error).__name__}): restart maxpool"
+                )
 
     def reload(self) -> bool:
         """Read the file and apply it; False when it was wrong and the old config stays."""
         try:
             fresh = self.load().config
-            self.apply(fresh)
         except ConfigError as error:
-            self._keep("; ".join(f"{p.path}:{p.line}: {p.message}" for p in error.problems))
-            return False
-        except MaxpoolError as error:
-            self._keep(f"{error.message} {error.hint}".strip())
-            return False
+            told = (f"{p.path}:{p.line}: {p.message}" for p in error.problems)
+            return self._keep("; ".join(one.replace(":0: ", ": ", 1) for one in told))
         except Exception as error:  # noqa: BLE001 - no file whatever may end the watching
-            self._keep(f"it cannot be read ({type(error).__name__})")
-            return False
+            return self._keep(f"it cannot be read ({type(error).__name__})")
+        try:
+            self.apply(fresh)
+        except MaxpoolError as error:  # before anything has changed
+            return self._keep(f"{error.message} {error.hint}".strip())
         # Against the first config: what runs of the cold keys are still its values.
         cold = tuple(cold_changes(self.first, fresh))
         if cold and cold != self.restart_for:
@@ -82,9 +87,10 @@ class Reloader:
             return ()
         return (f"Restart maxpool to apply: {', '.join(self.restart_for)}.",)
 
-    def _keep(self, error: str) -> None:
+    def _keep(self, error: str) -> bool:
         log.error("config: the old one stays in force: %s", error)
         self.error = error
+        return False
 
 
 def cold_changes(old: Config, new: Config) -> list[str]:

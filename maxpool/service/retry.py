@@ -42,6 +42,7 @@ class Failed:
     status: int = 0
     headers: RawHeaders = ()
     body: bytes = b""
+    whole: bool = True  # whether the body is all that the upstream meant to say
 
 
 @dataclass(slots=True)

@@ -32,6 +32,7 @@ log = logging.getLogger("maxpool.accounts")
 SECOND_CHANCE_S = (300.0, 900.0, 3600.0)
 """Pauses before a refused secret is tried again; the last one repeats."""
 
+NO_SECRET = "no secret"  # noqa: S105 - how the reason of such a lock begins
 COMMAND_EVERY_S = 60.0
 """How often a secret that a command did not give is asked for again."""
 
@@ -89,7 +90,10 @@ class Revival:
                 if chance is None or last > chance.given_at:
                     self.chances.pop(account_id, None)
                     self.tokens.refused.pop(account_id, None)
-            elif state.health.reason == REFUSED and account_id not in self.origins.locked:
+            elif state.health.reason == REFUSED and account_id not in {
+                *self.origins.locked,
+                *self.missing,
+            }:
                 self._second_chance(account_id, state.account.name, now)
 
     def _second_chance(self, account_id: str, name: str, now: float) -> None:
@@ -121,7 +125,8 @@ class Revival:
         self.missing.pop(account_id, None)
         if account_id in self.origins.locked:  # it moved while its secret was looked up
             return
-        if locked and found != self.tokens.refused.get(account_id):
+        lost = state.health.reason.startswith(NO_SECRET)
+        if locked and (lost or found != self.tokens.refused.get(account_id)):
             log.info("account %s: there is a new secret, it may serve again", name)
             self.tokens.refused.pop(account_id, None)
             self.chances.pop(account_id, None)
@@ -134,5 +139,5 @@ class Revival:
             log.warning("%s", text)
         self.missing[account_id] = text
         if not locked:
-            change = CredentialChange("dead", reason=f"no secret: {error.message}"[:200])
+            change = CredentialChange("dead", reason=f"{NO_SECRET}: {error.message}"[:200])
             self.pool.credential(account_id, change, self.clock.now())

@@ -100,12 +100,12 @@ class WaitingRoom:
         if not self.parked:
             return
         now = self.clock.now()
-        waiting: set[ClassKey] = set()
+        blocked: dict[ClassKey, Wait] = {}
         for parked in list(self.parked.values()):
             if parked.result.cancelled():  # its client left in this very turn
                 self.pool.cancel(parked.ticket, now)
             key = class_of(parked.request, parked.exclude)
-            if parked.result.done() or key in waiting:
+            if parked.result.done() or self._still_waits(parked, blocked.get(key), now):
                 continue
             found = self.pool.acquire(
                 parked.request, now, exclude=parked.exclude, ticket=parked.ticket
@@ -113,10 +113,17 @@ class WaitingRoom:
             if isinstance(found, Wait):
                 parked.ticket = found.ticket
                 if found.reason is not Reason.KEY_PRICE:  # that depends on each one's arrival
-                    waiting.add(key)
+                    blocked[key] = found
             else:
                 parked.result.set_result(found)
         self._set_alarm()
+
+    def _still_waits(self, parked: Parked, first: Wait | None, now: float) -> bool:
+        """Whether one of the same class was just told to wait, and this one can wait as well."""
+        waiter = self.pool.queue.find(parked.ticket)
+        if first is None or waiter is None or now >= waiter.deadline:
+            return False
+        return first.until is None or first.until <= waiter.deadline
 
     def close(self) -> None:
         """The server stops: every waiter is answered."""

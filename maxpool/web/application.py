@@ -69,7 +69,8 @@ def application(
         "/v1/messages/count_tokens": surfaces.count_tokens,
     }
     if surfaces.passthrough is not None:
-        direct |= dict.fromkeys(surfaces.open_paths, surfaces.passthrough)  # exact, no patterns
+        # Exact, no patterns; never in place of an endpoint of our own.
+        direct = dict.fromkeys(surfaces.open_paths, surfaces.passthrough) | direct
     return Guard(_Switch(app, direct), rules, new_id)
 
 

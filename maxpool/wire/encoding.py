@@ -13,17 +13,18 @@ ANY_ZLIB_OR_GZIP = 47  # zlib's window bits: 32 + 15, the header tells which
 MAX_DECODED = 8 << 20
 """Bytes one chunk may decode to: far above any real answer, far below a decompression bomb."""
 MAX_MEMBERS = 1000
-"""Members of one gzip body: far above any real answer's, far below a flood of empty ones."""
+"""Gzip members in one chunk: far above any real answer's, far below a flood of empty ones."""
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Decoder:
     """Incremental decoder of one body; broken input ends the reading, never the relaying."""
 
-    __slots__ = ("_inflate", "_members", "broken", "overlong")
+    __slots__ = ("_inflate", "_rest", "broken", "overlong")
 
     def __init__(self, *, encoded: bool) -> None:
         self._inflate = zlib.decompressobj(ANY_ZLIB_OR_GZIP) if encoded else None
-        self._members = 0
+        self._rest = b""
         self.broken = False
         self.overlong = False  # more than is worth reading; it may well be right
 
@@ -42,18 +43,31 @@ class Decoder:
         if self._inflate is None:
             return chunk
         parts: list[bytes] = []
+        left, members = MAX_DECODED, 0
         while chunk and not (self.broken or self.overlong):
-            if self._inflate.eof:  # a gzip file may have several members (RFC 1952 section 2.2)
-                self._inflate = zlib.decompressobj(ANY_ZLIB_OR_GZIP)
-                self._members += 1
+            if self._inflate.eof and not self._next_member(chunk):
+                break
+            chunk, self._rest = self._rest + chunk, b""
             try:
-                parts.append(self._inflate.decompress(chunk, MAX_DECODED))
+                parts.append(self._inflate.decompress(chunk, left))
             except zlib.error:
                 self.broken = True
                 break
+            left -= len(parts[-1])
+            members += 1
+            more = bool(self._inflate.unconsumed_tail)
+            self.overlong = more or left <= 0 or members > MAX_MEMBERS
             chunk = self._inflate.unused_data
-            self.overlong = bool(self._inflate.unconsumed_tail) or self._members > MAX_MEMBERS
         return b"".join(parts)
+
+    def _next_member(self, chunk: bytes) -> bool:
+        """Begin the next member of a gzip body (RFC 1952 section 2.2); other leftovers are padding."""
+        start = self._rest + chunk
+        if start[:2] != GZIP_MAGIC:
+            self._rest = start[:2] if start == GZIP_MAGIC[:1] else b""
+            return False
+        self._inflate = zlib.decompressobj(ANY_ZLIB_OR_GZIP)
+        return True
 
     @property
     def complete(self) -> bool:

@@ -60,3 +60,12 @@ def test_others_lose_the_right_to_write_into_the_state_folder(tmp_path):
     folder.chmod(0o777)
     with lock_state_folder(folder):
         assert folder.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.skipif(not process.has_file_modes(), reason="no file modes here")
+def test_a_shared_folder_stays_shared(tmp_path):
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    with lock_state_folder(folder):
+        assert folder.stat().st_mode & 0o7777 == 0o1777

@@ -25,6 +25,7 @@ from maxpool import (
     NetworkFailure,
     Overloaded,
     Pool,
+    PoolSettings,
     QuotaExceeded,
     RateLimited,
     Reading,
@@ -37,6 +38,7 @@ from maxpool import (
     UsageReport,
     Wait,
 )
+from maxpool.core.commands import reconfigure
 from maxpool.core.health import HealthState
 from tests.make import (
     DAY,
@@ -561,6 +563,66 @@ def test_pauses_that_nobody_asks_for_do_not_pile_up():  # S19
         assert isinstance(taken, Lease)
         p.release(taken, Overloaded(f"m-{n}", "f"), at)
     assert len(p.throttle.pauses) <= 64
+
+
+def test_a_key_serves_behind_a_waiter_that_only_spares_it():
+    p = pool(account("plan", slots=1), key("k"))
+    lease(p)
+    held = p.acquire(ask(), NOW)
+    assert isinstance(held, Wait)
+    assert held.reason == "key_price"
+    assert lease(p, max_wait_s=5.0).account_id == "k"
+    assert lease(p, max_wait_s=0.0).account_id == "k"
+
+
+def test_a_throttle_ends_by_any_of_its_probes_however_late_its_headers():
+    p = pool("a")
+    p.release(lease(p), Overloaded(MODEL, "f"), NOW)
+    first = lease(p, NOW + 30)
+    second = lease(p, NOW + 45)
+    p.observe("a", {}, NOW + 50, lease=first, status=200)
+    assert p.view(NOW + 50).pauses == ()
+    p.release(second, Success(), NOW + 51)
+    assert isinstance(p.acquire(ask(), NOW + 51), Lease)
+
+
+def test_an_account_that_answers_with_garbage_after_its_trial_trips_for_longer():
+    p = pool("a", "b")
+    only_a = frozenset({"b"})
+    for _ in range(3):
+        p.release(lease(p, exclude=only_a), Garbage("html"), NOW)
+    pauses, at = [], NOW + 30
+    for _ in range(3):
+        probe = lease(p, at, exclude=only_a)
+        p.observe("a", {}, at, lease=probe, status=200)
+        p.release(probe, Garbage("html"), at)
+        pauses.append((until_of(p, "a", at) or 0.0) - at)
+        at = until_of(p, "a", at) or 0.0
+    assert pauses == [60, 120, 240]
+
+
+def test_a_new_setting_is_heard_by_a_pool_in_which_all_is_closed():
+    p = pool("a", full_at=0.9, queue_max_wait_s=1)
+    headers = unified(five=0.95)
+    del headers["anthropic-ratelimit-unified-status"]
+    p.observe("a", headers, NOW)
+    assert isinstance(p.acquire(ask(), NOW), Refusal)
+    reconfigure(p, PoolSettings(full_at=0.999), NOW + 1)
+    assert isinstance(p.acquire(ask(), NOW + 2), Lease)
+
+
+def test_a_reserve_opens_when_others_would_come_back_too_late_for_the_request():
+    p = pool(account("kept", reserve={"7d": 0.2}, emergency=True), "b")
+    p.observe("kept", unified(seven=0.85, seven_reset=NOW + DAY), NOW)
+    p.release(lease(p), QuotaExceeded("5h", NOW + 30), NOW)
+    assert isinstance(p.acquire(ask(), NOW), Wait)
+    assert lease(p, max_wait_s=5.0).account_id == "kept"
+
+
+def test_one_accounts_failure_spends_no_reserve():
+    p = pool(account("kept", reserve={"7d": 0.2}, emergency=True), "b")
+    p.observe("kept", unified(seven=0.85, seven_reset=NOW + DAY), NOW)
+    assert not isinstance(p.acquire(ask(), NOW, exclude=frozenset({"b"})), Lease)
 
 
 def test_a_reset_by_hand_clears_benches_and_locks():

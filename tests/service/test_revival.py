@@ -132,3 +132,23 @@ async def test_a_command_that_gave_nothing_is_asked_again_after_a_minute():
     revival.clock.advance(61)
     await revival.tick()
     assert state_of(p, "a", revival.clock.now()) == "ready"
+
+
+async def test_a_secret_that_was_away_for_a_while_is_no_refused_one():
+    vault = Vault(a="sk-ant-api03-0123456789")
+    p, revival = _revival(vault, "command:a")
+    await revival.look()
+    revival.tokens.refuse("a", await revival.tokens.bearer("a", HERE))
+    p.release(lease(p), AuthRejected(), revival.clock.now())
+    kept = vault.secrets.pop("a")
+    await revival.look()
+    for _ in range(10):
+        revival.clock.advance(60)
+        await revival.tick()
+    assert state_of(p, "a", revival.clock.now()) == "locked_out"
+    assert revival.notices(), "it says why"
+    vault.secrets["a"] = kept
+    for _ in range(30):
+        revival.clock.advance(60)
+        await revival.tick()
+    assert state_of(p, "a", revival.clock.now()) == "ready"

@@ -128,3 +128,27 @@ async def test_a_cooldown_that_ends_wakes_without_polling():
 @pytest.mark.parametrize("size", [0, 10**9])
 async def test_a_free_account_never_asks_for_a_bodys_size(size):
     assert isinstance(await Room(queue_bytes=1).take(size), Lease)
+
+
+async def test_a_short_patience_ends_in_time_behind_a_long_one_of_the_same_class():
+    room = Room()
+    held = await room.take()
+    long, short = room.join(max_wait_s=900.0), room.join(max_wait_s=0.3)
+    async with asyncio.timeout(2):
+        refused = await short
+    assert isinstance(refused, Refusal)
+    assert not long.done()
+    room.give_back(held)
+    assert isinstance(await long, Lease)
+
+
+async def test_who_stands_behind_a_waiter_that_leaves_is_served_at_once():
+    room = Room()
+    held = await room.take()
+    first, second = room.join(), room.join()
+    await asyncio.sleep(0)
+    first.cancel()
+    assert isinstance(held, Lease)
+    room.pool.release(held, Success(), room.clock.now())
+    async with asyncio.timeout(0.5):
+        assert isinstance(await second, Lease)

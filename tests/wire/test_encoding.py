@@ -74,3 +74,24 @@ def test_several_members_are_one_body(datas, step):
     packed = b"".join(gzip.compress(data) for data in datas)
     out = b"".join(decoder.feed(packed[i : i + step]) for i in range(0, len(packed), step))
     assert (out, decoder.complete) == (b"".join(datas), True)
+
+
+def test_members_share_one_bound():
+    member = gzip.compress(bytes(MAX_DECODED // 2))
+    decoder = of("gzip")
+    assert len(decoder.feed(member * 10)) <= MAX_DECODED
+    assert decoder.overlong
+
+
+@pytest.mark.parametrize("padding", [b"\n", b"\x00" * 64, b"\x1f", b"PK"])
+def test_padding_behind_the_last_member_is_ignored(padding):
+    decoder = of("gzip")
+    body = gzip.compress(b"abc") + padding
+    assert b"".join(decoder.feed(bytes([byte])) for byte in body) == b"abc"
+    assert decoder.complete
+
+
+def test_a_stream_of_one_member_an_event_is_read_to_its_end():
+    decoder = of("gzip")
+    assert all(decoder.feed(gzip.compress(b"event")) == b"event" for _ in range(3000))
+    assert decoder.complete
