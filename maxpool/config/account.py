@@ -94,7 +94,7 @@ class AccountConfig(Section):
     def programs(self) -> frozenset[str] | None:
         """The programs served, None for every program.
 
-        A subscription serves Claude Code only: the provider's terms, see accounts.md, Boundaries.
+        A subscription serves Claude Code only: the provider's terms (README, "Accounts and terms").
         """
         if self.serves is None:
             return frozenset({CLAUDE_CODE}) if self.kind == "subscription" else None

@@ -4,7 +4,7 @@ Total functions: whatever a header says (NaN, 1e400, nothing, ten thousand digit
 what cannot be read is None, never "free" (claim S17). Nothing here decides what becomes of an
 account: `wire/verdict` names the outcome, `core/pool` keeps the state.
 
-Header names: design/protocol.md A1; platform.claude.com/docs/en/api/rate-limits (standard ones).
+Unified names: public captures of 2026; platform.claude.com/docs/en/api/rate-limits (standard ones).
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def read_headers(headers: Mapping[str, str], now: float, model: str | None = Non
 def evidence(report: HeaderReport, status: int) -> Rejection | BucketReading | None:
     """The strongest evidence of quota in an answer of that status; None when there is none.
 
-    Order (design/data-plane.md): claim, window status, utilization, family bucket, what a bare
+    Order: claim, window status, utilization, family bucket, what a bare
     `rejected` implies, standard headers with nothing remaining. `retry-after` alone is none.
     """
     closes = report.rejections
@@ -350,7 +350,7 @@ def _date(text: str) -> float | None:
 
 
 def read_usage(body: object, now: float) -> UsageReport:
-    """The OAuth usage endpoint's answer; utilization is 0..100 there (design/protocol.md A2).
+    """The OAuth usage endpoint's answer; utilization is 0..100 there.
 
     `limits[]` is the current source; flat keys fill in windows it does not name. Junk reads as an
     empty report. A window whose reset lies before `now` has begun anew: its number is dropped.

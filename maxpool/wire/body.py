@@ -2,8 +2,8 @@
 
 Names and numbers at the top, the type, signature and cache control of each block. Texts are
 skipped, nothing is ever re-serialised: the bytes that came are the bytes that go (claim R18). What
-it does not understand it leaves to the upstream to judge, since an invented 400 costs up to six
-requests (design/protocol.md 0.8); it refuses only what cannot be scheduled.
+it does not understand it leaves to the upstream to judge, since an invented 400 makes Claude
+Code (2.1.329) resend up to six times; it refuses only what cannot be scheduled.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Body:
         self.prefix_digest = _prefix_digest(told)
 
     def user_session(self) -> str | None:
-        """`session_id` in `metadata.user_id`, which is JSON in a string (protocol.md A3)."""
+        """`session_id` in `metadata.user_id`, which is JSON in a string (Claude Code 2.1.329)."""
         if not _starts(self._told.metadata, b"{"):
             return None
         try:

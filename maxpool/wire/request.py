@@ -73,7 +73,7 @@ def program_of(fields: Mapping[str, str]) -> str | None:
 
 
 def _session(fields: Mapping[str, str], asked: Body, key_id: str | None) -> str | None:
-    """The conversation's key, in the order of design/data-plane.md "Request reading".
+    """The conversation's key: our own header, Claude Code's, its metadata, other clients', a digest.
 
     Scoped by client key, so that two keys never share a binding: no id can hold the `:`.
     """

@@ -1,4 +1,4 @@
-"""Status + headers + first bytes -> `Outcome`: the outcome table of design/data-plane.md as data.
+"""Status + headers + first bytes -> `Outcome`: the outcome table as data.
 
 `RULES` is that table: the first rule whose condition holds names the outcome. Nothing here knows
 accounts, and what an outcome does to one is decided in `core/`. Texts are matched only where the
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES: Final = 64 * 1024
 FINGERPRINT_CHARS: Final = 80
 
-# Lower case, as long as needed to be told apart; sources: design/protocol.md A1, "Real bodies".
+# Lower case, as long as needed to be told apart; sources: public captures and issue threads, 2026.
 TEXTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "auth_final": (

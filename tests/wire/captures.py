@@ -1,7 +1,7 @@
 """Requests of real clients, rebuilt to their shape and size from redacted recordings.
 
-tests/fixtures/requests.json holds headers and body shapes (design/protocol.md, versions at its
-head); every text is filler of the recorded length.
+tests/fixtures/requests.json holds headers and body shapes (Claude Code 2.1.329,
+Codex 0.169.0, OpenCode 1.18.33 and the Python SDKs, November 2026); every text is filler of the recorded length.
 """
 
 from __future__ import annotations
