@@ -31,7 +31,7 @@ async def left_within_100_ms(it, client) -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "json"])
-async def test_a_client_that_leaves_before_headers_cancels_upstream(stream):
+async def test_a_client_that_leaves_before_headers_cancels_upstream(stream):  # R11
     async with rig() as it:
         it.sim.inject(HangFault(), "a")
         client = await it.connect()
@@ -127,7 +127,7 @@ async def test_an_unused_trial_of_a_breaker_is_handed_back():
 
 
 @pytest.mark.slow
-async def test_a_storm_of_leaving_clients_leaves_nothing_behind():
+async def test_a_storm_of_leaving_clients_leaves_nothing_behind():  # R11, R12
     settings = SimSettings(time_to_first_token_s=0.05, tokens_per_s=400.0, speed_jitter=0.9)
     chance = random.Random(7)
     async with rig(sim=settings, pool={"slots_per_key": 20}, queue=EARLY) as it:

@@ -140,7 +140,7 @@ async def serving(one: Place, *options: str) -> AsyncIterator[tuple[Running, Rig
             await running.end(signal.SIGKILL)
 
 
-async def test_sigterm_lets_a_running_stream_finish_and_exits_with_0(tmp_path):
+async def test_sigterm_lets_a_running_stream_finish_and_exits_with_0(tmp_path):  # O5
     async with place(tmp_path) as one, serving(one) as (running, rig):
         one.sim.inject(HangFault(after="delta", seconds=1.0), "a")
         answer = asyncio.ensure_future(rig.post())
@@ -171,7 +171,7 @@ async def test_a_second_signal_ends_at_once_and_shows_the_break(tmp_path):
         await until(lambda: one.sim.truth("a").cancelled)
 
 
-async def test_stopping_answers_every_waiter(tmp_path):
+async def test_stopping_answers_every_waiter(tmp_path):  # Q8
     async with place(tmp_path, THREE[0]) as one:
         one.more = "[pool]\nslots_per_key = 1\n"
         one.write()
@@ -199,7 +199,7 @@ async def test_a_wrong_config_ends_with_2_and_names_key_line_and_the_nearest_nam
         assert "drain" in said
 
 
-async def test_a_config_that_becomes_wrong_leaves_the_server_as_it_was(tmp_path):
+async def test_a_config_that_becomes_wrong_leaves_the_server_as_it_was(tmp_path):  # O1
     async with place(tmp_path) as one, serving(one) as (_, rig):
         good = one.config.read_text()
         one.config.write_text(good.replace("priority = 0", "priorty = 0"))
@@ -221,13 +221,13 @@ async def test_a_config_that_becomes_wrong_leaves_the_server_as_it_was(tmp_path)
         assert (await rig.post()).account in ("b", "c")
 
 
-async def test_a_second_server_says_which_one_runs(tmp_path):
+async def test_a_second_server_says_which_one_runs(tmp_path):  # X8
     async with place(tmp_path) as one, serving(one) as (running, _):
         assert await (await one.start()).end(None) == 1
         assert str(running.process.pid) in (tmp_path / "stderr").read_text()
 
 
-async def test_a_restart_keeps_windows_benches_and_bindings(tmp_path):
+async def test_a_restart_keeps_windows_benches_and_bindings(tmp_path):  # S18
     people = (plan("p", used_5h=0.4, used_7d=0.3), plan("q", used_5h=0.2, used_7d=0.1))
     sessions = [{**CLAUDE_CODE, "x-claude-code-session-id": f"s{n}"} for n in range(4)]
     async with place(tmp_path, *people) as one:
@@ -260,7 +260,7 @@ async def test_a_restart_keeps_windows_benches_and_bindings(tmp_path):
             assert await running.end() == 0
 
 
-async def test_kill_9_loses_at_most_the_last_second_and_the_next_start_works(tmp_path):
+async def test_kill_9_loses_at_most_the_last_second_and_the_next_start_works(tmp_path):  # O3
     async with place(tmp_path) as one:
         async with serving(one) as (running, rig):
             one.sim.inject(QuotaFault(window="5h", resets_in_s=900.0), "a")
@@ -277,7 +277,7 @@ async def test_kill_9_loses_at_most_the_last_second_and_the_next_start_works(tmp
             assert (await rig.post()).account == "b"
 
 
-async def test_a_broken_state_file_is_set_aside_and_named(tmp_path):
+async def test_a_broken_state_file_is_set_aside_and_named(tmp_path):  # O2
     async with place(tmp_path) as one:
         one.state.mkdir(mode=0o700)
         (one.state / "state.db").write_bytes(b"no database" * 1000)
@@ -290,7 +290,7 @@ async def test_a_broken_state_file_is_set_aside_and_named(tmp_path):
 QUESTION, ANSWERED = "zebra-question-7316", "please refuse this zebra-question-7316"
 
 
-async def test_the_log_holds_no_prompt_no_answer_and_no_secret_at_any_level(tmp_path):
+async def test_the_log_holds_no_prompt_no_answer_and_no_secret_at_any_level(tmp_path):  # O6
     async with place(tmp_path) as one:
         one.level = "debug"
         one.write()

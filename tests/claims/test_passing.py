@@ -28,7 +28,7 @@ ODD_STREAM = (
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100, 5000])
-async def test_a_stream_reaches_the_client_byte_for_byte_however_it_is_split(size):
+async def test_a_stream_reaches_the_client_byte_for_byte_however_it_is_split(size):  # R1
     async def script(one, reader, writer):
         await one.request(reader)
         writer.write(
@@ -63,7 +63,7 @@ async def test_a_gzipped_stream_passes_as_it_came():
         assert (await it.state("a"))["total"]["tokens_out"] > 0
 
 
-async def test_tokens_are_counted_once():
+async def test_tokens_are_counted_once():  # R17
     async with rig(key("a")) as it:
         for stream in (True, False, True):
             assert (await it.post(ask("count me", stream=stream))).whole
@@ -84,7 +84,7 @@ async def test_counting_tokens_is_no_usage_and_no_account_makes_an_estimate():
         assert guessed.json["input_tokens"] > 0
 
 
-async def test_the_body_is_forwarded_as_it_came():
+async def test_the_body_is_forwarded_as_it_came():  # R18
     odd = (
         b' { "stream" : false,"max_tokens":  9 , "model": "%s", "x": 1.0e0,\n "messages":[{"role":"user","content":"a\\/b"}] }  '
         % MODEL.encode()
@@ -152,7 +152,7 @@ STAYS_HERE = {
 }
 
 
-async def test_what_stays_here_never_goes_upstream():
+async def test_what_stays_here_never_goes_upstream():  # R22
     async with rig() as it:
         wire = await it.connect()
         await wire.send(request_bytes(ask(), authorization="Bearer mine", **STAYS_HERE))
@@ -166,7 +166,7 @@ async def test_what_stays_here_never_goes_upstream():
         assert "authorization" not in names
 
 
-async def test_versions_and_betas_pass_and_only_an_oauth_bearer_adds_its_own():
+async def test_versions_and_betas_pass_and_only_an_oauth_bearer_adds_its_own():  # R20
     sent = {
         **CLAUDE_CODE,
         "anthropic-version": "2026-10-21",
@@ -248,7 +248,7 @@ async def test_hostile_upstream_headers_do_not_reach_the_client():
 # -- limits of the body ----------------------------------------------------------------------------
 
 
-async def test_a_body_over_the_limit_is_a_413_whether_announced_or_not():
+async def test_a_body_over_the_limit_is_a_413_whether_announced_or_not():  # R18
     async with rig(server={"max_body": 100_000}) as it:
         got = await it.post(ask("x" * 100_000))
         assert got.error == (413, "request_too_large")

@@ -63,7 +63,7 @@ QUICK = {"header_timeout_stream": 0.3, "header_timeout_json": 0.3, "idle_timeout
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "json"])
 @pytest.mark.parametrize("fault", UNSEEN.values(), ids=UNSEEN.keys())
-async def test_a_failing_account_is_unseen(fault, stream):
+async def test_a_failing_account_is_unseen(fault, stream):  # R3, R4, R7
     async with rig(upstream=QUICK) as it:
         it.sim.inject(fault, "a", times=None)
         got = await it.post(ask(stream=stream))
@@ -75,7 +75,7 @@ async def test_a_failing_account_is_unseen(fault, stream):
 
 
 @pytest.mark.parametrize("fault", ONLY_IN_STREAMS.values(), ids=ONLY_IN_STREAMS.keys())
-async def test_a_stream_that_fails_before_content_is_unseen(fault):
+async def test_a_stream_that_fails_before_content_is_unseen(fault):  # R2, R3
     async with rig() as it:
         it.sim.inject(fault, "a", times=None)
         got = await it.post()
@@ -101,7 +101,9 @@ async def test_a_stream_that_fails_before_content_is_unseen(fault):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_each_failure_has_its_own_effect_and_on_one_account_only(fault, state, reason):
+async def test_each_failure_has_its_own_effect_and_on_one_account_only(
+    fault, state, reason
+):  # R7, R8
     async with rig() as it:
         it.sim.inject(fault, "a", times=None)
         assert (await it.post()).whole
@@ -134,7 +136,7 @@ async def test_a_429_storm_on_all_ends_in_an_answer_once_it_is_over():
         assert got.whole
 
 
-async def test_a_bad_request_passes_with_its_bytes_untouched_and_is_asked_once():
+async def test_a_bad_request_passes_with_its_bytes_untouched_and_is_asked_once():  # R5
     odd = b'{ "type":"error",\n "error":{"type":"invalid_request_error","message":"\\u00e9 no"} }\n'
     async with rig() as it:
         it.sim.inject(faults.bad_request(odd), None, times=None)
@@ -148,7 +150,7 @@ async def test_a_bad_request_passes_with_its_bytes_untouched_and_is_asked_once()
 
 
 @pytest.mark.parametrize("status", [404, 410, 413, 422, 425])
-async def test_what_belongs_to_the_request_blames_nobody_and_is_asked_once(status):
+async def test_what_belongs_to_the_request_blames_nobody_and_is_asked_once(status):  # R5
     async with rig() as it:
         it.sim.inject(faults.status(status, "of the request"), None, times=None)
         assert (await it.post()).status == status
@@ -164,7 +166,7 @@ async def test_extra_usage_is_asked_of_one_other_account_and_then_passes():
         assert len(it.asked()) == 2
 
 
-async def test_a_refusal_of_the_model_is_an_answer():
+async def test_a_refusal_of_the_model_is_an_answer():  # R6
     async with rig() as it:
         got = await it.post(ask("please refuse this", stream=False))
         assert (got.status, got.json["stop_reason"], it.asked()) == (200, "refusal", ["a"])
@@ -219,7 +221,7 @@ async def test_a_redirect_is_not_followed_and_shown_as_502():
 
 
 @pytest.mark.parametrize("rst", [True, False], ids=["rst", "fin"])
-async def test_a_cut_inside_a_block_breaks_the_connection(rst):
+async def test_a_cut_inside_a_block_breaks_the_connection(rst):  # R15
     async with rig() as it:
         it.sim.inject(CutFault(after="delta", rst=rst), "a")
         got = await it.post()
@@ -230,7 +232,7 @@ async def test_a_cut_inside_a_block_breaks_the_connection(rst):
         assert (await it.state("a"))["state"] == "ready"
 
 
-async def test_a_cut_between_blocks_ends_with_an_overloaded_event():
+async def test_a_cut_between_blocks_ends_with_an_overloaded_event():  # R15
     async with rig() as it:
         it.sim.inject(CutFault(after="block"), "a")
         got = await it.post()
@@ -240,7 +242,7 @@ async def test_a_cut_between_blocks_ends_with_an_overloaded_event():
         await until(it.idle)
 
 
-async def test_a_clean_but_early_end_inside_a_block_breaks_the_connection():
+async def test_a_clean_but_early_end_inside_a_block_breaks_the_connection():  # R15
     async with rig() as it:
         it.sim.inject(EndFault(after="delta"), "a")
         assert (await it.post()).cut
@@ -261,7 +263,7 @@ async def test_an_upstreams_own_error_after_content_passes_as_it_is():
         assert it.asked() == ["a"]
 
 
-async def test_idleness_in_the_middle_is_a_visible_cut():
+async def test_idleness_in_the_middle_is_a_visible_cut():  # R13
     async with rig(upstream={"idle_timeout": 0.2}) as it:
         it.sim.inject(HangFault(after="delta"), "a")
         assert (await it.post()).cut

@@ -29,7 +29,7 @@ PATHS = ["/v1/messages", "/v1/models", "/status", "/", "/nowhere"]
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:3456", "127.0.0.1.evil.example", "", "127.0.0.2"]
 )
-async def test_dns_rebinding_gets_a_403_everywhere(path, host):
+async def test_dns_rebinding_gets_a_403_everywhere(path, host):  # X1
     async with rig() as it:
         client = await it.connect()
         body = ask() if path == "/v1/messages" else b""
@@ -46,7 +46,7 @@ async def test_dns_rebinding_gets_a_403_everywhere(path, host):
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "http://localhost:1", "https://127.0.0.1"]
 )
-async def test_a_web_page_can_neither_spend_nor_read(origin):
+async def test_a_web_page_can_neither_spend_nor_read(origin):  # X1
     async with rig() as it:
         got = await it.post(headers={"origin": origin})
         assert got.error == (403, "permission_error")
@@ -151,7 +151,7 @@ def test_keys_are_held_as_hashes_only():
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "pool.lan"])
-def test_beyond_loopback_the_server_refuses_to_start_without_a_key(host):
+def test_beyond_loopback_the_server_refuses_to_start_without_a_key(host):  # X2
     with pytest.raises(BindError, match="open to other machines"):
         rules_of(Config.model_validate({"server": {"host": host}}), lambda _: Secret(""))
     config = Config.model_validate({"server": {"host": host}, "client_keys": KEYS})
@@ -161,7 +161,7 @@ def test_beyond_loopback_the_server_refuses_to_start_without_a_key(host):
 # -- bearers ---------------------------------------------------------------------------------------
 
 
-async def test_a_redirect_is_not_followed_and_the_bearer_stays_at_its_origin():
+async def test_a_redirect_is_not_followed_and_the_bearer_stays_at_its_origin():  # X5
     async def thief(one, reader, writer):
         await one.request(reader)
 
@@ -265,7 +265,7 @@ TRICKS = {
 
 
 @pytest.mark.parametrize("trick", TRICKS.values(), ids=TRICKS.keys())
-async def test_header_tricks_get_a_400_and_nothing_is_forwarded(trick):
+async def test_header_tricks_get_a_400_and_nothing_is_forwarded(trick):  # X6
     async with rig() as it:
         client = await it.connect()
         await client.send(HEAD + trick)
@@ -297,7 +297,7 @@ async def test_a_broken_request_line_gets_a_400(line):
 # -- wrong requests --------------------------------------------------------------------------------
 
 
-async def test_unknown_paths_and_methods_are_told_in_the_apis_shape():
+async def test_unknown_paths_and_methods_are_told_in_the_apis_shape():  # R21
     async with rig() as it:
         for path in (
             "/v1/complete",
@@ -397,7 +397,7 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-def test_nothing_is_connected_to_but_the_configured_origins():
+def test_nothing_is_connected_to_but_the_configured_origins():  # X12
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", AUDITED],

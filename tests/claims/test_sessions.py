@@ -30,7 +30,7 @@ async def test_a_recorded_request_passes_with_body_and_own_headers_unchanged(cli
                 assert seen.header(name) == value
 
 
-async def test_six_turns_of_a_session_stay_on_one_account():
+async def test_six_turns_of_a_session_stay_on_one_account():  # S9
     async with rig(plan("p"), plan("q"), plan("r")) as it:
         for entry in range(3):
             headers = {**CLAUDE_CODE, "x-claude-code-session-id": f"session-{entry}"}
@@ -67,7 +67,7 @@ async def test_a_subscription_serves_claude_code_only():
         assert not it.asked()
 
 
-async def test_thinking_that_is_signed_never_goes_to_another_provider():
+async def test_thinking_that_is_signed_never_goes_to_another_provider():  # S11
     thought = [{"type": "thinking", "thinking": "hm", "signature": "c2lnbmVk" * 8}]
     body = json.loads(ask())
     body["messages"] += [

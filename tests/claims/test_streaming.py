@@ -28,7 +28,7 @@ def chunked(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])
-async def test_nothing_reaches_the_client_before_content(after):
+async def test_nothing_reaches_the_client_before_content(after):  # R2
     async with rig() as it:
         it.sim.inject(HangFault(after=after), "a")
         client = await it.connect()
@@ -86,7 +86,7 @@ async def test_early_headers_promise_identity_and_keep_it():
 
 
 @pytest.mark.parametrize("hold", [8 << 20, 100], ids=["short", "long"])
-async def test_json_is_never_written_into_a_stream_that_has_begun(hold):
+async def test_json_is_never_written_into_a_stream_that_has_begun(hold):  # R16
     body = b'{"type":"message","content":[{"type":"text","text":"%s"}]}' % (b"x" * 1000)
 
     async def script(one, reader, writer):
@@ -188,7 +188,7 @@ async def test_json_that_waits_too_long_gets_an_honest_503():
         await until(it.idle)
 
 
-async def test_a_pause_longer_than_the_idle_limit_is_fine_while_bytes_come():
+async def test_a_pause_longer_than_the_idle_limit_is_fine_while_bytes_come():  # R13
     async with rig(upstream={"idle_timeout": 0.3}) as it:
         it.sim.inject(faults.SlowFault(interval_s=0.05, size=600), "a")
         began = time.monotonic()
@@ -215,7 +215,7 @@ def buffered(it) -> int:
     return sum(c.transport.get_write_buffer_size() for c in it.server._open)
 
 
-async def test_a_slow_client_does_not_make_a_stream_pile_up():
+async def test_a_slow_client_does_not_make_a_stream_pile_up():  # R14
     async with (
         peer(flood) as one,
         rig(key("a"), entries={"a": {"base_url": one.url}}) as it,
@@ -235,7 +235,7 @@ async def test_a_slow_client_does_not_make_a_stream_pile_up():
         await until(it.idle)
 
 
-async def test_a_stalled_client_is_dropped_and_upstream_is_cancelled():
+async def test_a_stalled_client_is_dropped_and_upstream_is_cancelled():  # R14
     async with (
         peer(flood) as one,
         rig(
@@ -282,7 +282,7 @@ async def test_a_client_that_expects_100_continue_gets_it():
         assert it.sim.requests[-1].header("expect") is None
 
 
-async def test_garbage_on_every_account_is_a_502_in_the_apis_shape():
+async def test_garbage_on_every_account_is_a_502_in_the_apis_shape():  # R4
     async with rig(upstream={"max_sends": 3}) as it:
         it.sim.inject(GarbageFault(kind="html"), None, times=None)
         assert (await it.post()).error == (502, "api_error")
