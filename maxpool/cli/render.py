@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from maxpool.wire.words import duration
+
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.text import Text
@@ -88,7 +90,7 @@ def notes(status: Status) -> list[str]:
     now = _number(status.get("now")) or 0.0
     for pause in (status.get("throttle") or {}).get("open") or ():
         until = _number(pause.get("until"))
-        rest = "" if until is None else f", for {span(until - now)}"
+        rest = "" if until is None else f", for {duration(until - now)}"
         scope = pause.get("scope")
         what = f" for {scope}" if scope not in (None, "*") else ""
         found.append(f"The upstream is at its limit{what}{rest}.")
@@ -162,21 +164,6 @@ def requests_per_s(before: Status, after: Status) -> float:
     return max(0.0, done / seconds) if seconds > 0 else 0.0
 
 
-def span(seconds: float) -> str:
-    """A length of time for people: "2 h 24 min", "3 d 4 h", "45 s"."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes = round(whole / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
-
-
 def percent(share: float | None) -> str:
     """A share for people: "57 %", or "?" when nobody knows."""
     return "?" if share is None else f"{share * 100:.0f} %"
@@ -244,7 +231,7 @@ def _why(account: Mapping[str, Any], now: float) -> str:
 def _reason(block: Mapping[str, Any], now: float) -> str:
     reason = str(block.get("reason") or "?").replace("_", " ")
     until = _number(block.get("until"))
-    rest = "" if until is None else f", for {span(until - now)}"
+    rest = "" if until is None else f", for {duration(until - now)}"
     detail = f": {block['detail']}" if block.get("detail") else ""
     return f"{reason}{rest}{detail}"
 
@@ -276,7 +263,7 @@ def _meter_text(meter: Meter) -> str:
 
 
 def _meter_words(meter: Meter) -> str:
-    resets = "" if meter.resets_in_s is None else f"  {span(meter.resets_in_s)}"
+    resets = "" if meter.resets_in_s is None else f"  {duration(meter.resets_in_s)}"
     return f"{percent(meter.used):>5}{resets}"
 
 

@@ -5,7 +5,9 @@ A raw ASGI endpoint: the data path pays for no framework object. Reads the body 
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from maxpool.service.pulse import Pulse
     from maxpool.service.tasks import Tasks
     from maxpool.web.guard import Receive, Scope, Send
+
+READ_AWAY_BYTES = 256 << 20
+READ_AWAY_S = 10.0
+"""How much of a body that is too large is still taken, and for how long."""
 
 log = logging.getLogger("maxpool.web")
 
@@ -142,6 +148,8 @@ async def read_body(receive: Receive, fields: dict[str, str], limit: int) -> byt
     """The request body, None when the caller left meanwhile; `RequestError` 413 over the limit."""
     declared = fields.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
+        if "expect" not in fields:  # else it waits for our word before it sends
+            await _read_away(receive)
         raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
@@ -152,10 +160,29 @@ async def read_body(receive: Receive, fields: dict[str, str], limit: int) -> byt
         part: bytes = message.get("body", b"")
         size += len(part)
         if size > limit:
+            parts.clear()
+            if message.get("more_body", False):
+                await _read_away(receive)
             raise _too_large(limit)
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts) if len(parts) > 1 else part
+
+
+async def _read_away(receive: Receive) -> None:
+    """Take and drop the rest of a body, within bounds.
+
+    Many clients read no answer before they have sent everything: closing on them turns a clear 413
+    into a reset connection (RFC 9112 section 9.6).
+    """
+    left = READ_AWAY_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(READ_AWAY_S):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def target_of(scope: Scope) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from maxpool.wire.replies import duration
+from maxpool.wire.words import duration
 
 REFRESH_S = 2
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from maxpool.core.eligibility import Reason
+from maxpool.wire.words import LONGEST_S, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -141,7 +142,7 @@ def refusal(
     wait = None if at is None else max(at - now, 0.0)
     parts = [f"maxpool: {cause.text}{_listed(names)}."]
     extra: list[tuple[bytes, bytes]] = []
-    if at is not None and wait is not None and wait <= _LONGEST_S:
+    if at is not None and wait is not None and wait <= LONGEST_S:
         parts.append(f"Next try {_clock(at, now, tz_offset_s)}, in {duration(wait)}.")
         extra.append((b"x-maxpool-retry-at", rfc3339(at).encode()))
     if cause.advice:
@@ -195,27 +196,9 @@ def _model(name: str) -> dict[str, str]:
     }
 
 
-def duration(seconds: float) -> str:
-    """`45 s`, `3 min`, `2 h 24 min`, `5 d 3 h`: rounded up, so that waiting that long is enough."""
-    left = math.ceil(min(max(seconds, 0.0), _LONGEST_S))
-    if left < 60:
-        return f"{left} s"
-    minutes = math.ceil(left / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
-
-
 def rfc3339(at: float) -> str:
     """A time in UTC, to the second."""
     return datetime.fromtimestamp(math.ceil(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-_LONGEST_S: Final = 366 * 86_400.0
 
 
 def _envelope(kind: str, message: str) -> dict[str, object]:

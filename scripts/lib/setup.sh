@@ -27,7 +27,7 @@ install_project() {
   if command -v uv >/dev/null 2>&1; then
     VIRTUAL_ENV="$venv" uv pip install --quiet -e "$target"
   else
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e "$target"
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check -e "$target"
   fi
 }
 

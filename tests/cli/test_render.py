@@ -11,24 +11,6 @@ COOLING = account("cool", "cooling", unavailable={"reason": "rate_limited", "unt
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (-5, "0 s"),
-        (45, "45 s"),
-        (60, "1 min"),
-        (8640, "2 h 24 min"),
-        (7200, "2 h"),
-        (3599, "1 h"),
-        (86399, "1 d"),
-        (273600, "3 d 4 h"),
-        (259200, "3 d"),
-    ],
-)
-def test_a_length_of_time_is_told_for_people(seconds, words):
-    assert render.span(seconds) == words
-
-
-@pytest.mark.parametrize(
     ("share", "bar"),
     [
         (None, "-----"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -25,10 +26,12 @@ def part(body: bytes, more: bool = True) -> dict[str, Any]:
 async def test_a_body_is_put_together_and_bounded():
     assert await read_body(receiving(part(b"ab"), part(b"c", False)), {}, 3) == b"abc"
     with pytest.raises(RequestError) as large:
-        await read_body(receiving(part(b"ab"), part(b"cd")), {}, 3)
+        await read_body(receiving(part(b"ab"), part(b"cd"), part(b"", False)), {}, 3)
     assert large.value.status == 413
     with pytest.raises(RequestError):
-        await read_body(receiving(), {"content-length": "4"}, 3)
+        await read_body(receiving(part(b"abcd", False)), {"content-length": "4"}, 3)
+    with pytest.raises(RequestError):  # a caller that waits for our word first sends nothing
+        await read_body(receiving(), {"content-length": "4", "expect": "100-continue"}, 3)
 
 
 async def test_a_caller_that_leaves_while_sending_has_no_body():
@@ -78,3 +81,25 @@ async def test_refused_requests_are_counted_by_status():
         await it.post(b"{")
         await it.send("GET", "/v1/messages", {}, b"")
         assert it.proxy.stats.client_errors == {400: 1, 405: 1}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_client_that_sends_all_before_it_reads_gets_the_413_and_no_reset(chunked):
+    async with rig() as it:
+        host = it.url.removeprefix("http://")
+        _, _, port = host.partition(":")
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+        body = b"x" * (34 << 20)
+        framing = b"transfer-encoding: chunked" if chunked else b"content-length: %d" % len(body)
+        writer.write(
+            b"POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n"
+            b"content-type: application/json\r\n" + framing + b"\r\n\r\n"
+        )
+        writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body)
+        async with asyncio.timeout(20):
+            await writer.drain()
+            await asyncio.sleep(0.2)
+            answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 413")
+        assert b"request_too_large" in answer

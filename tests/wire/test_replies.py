@@ -12,7 +12,6 @@ from maxpool.core.lease import Refusal
 from maxpool.wire.replies import (
     PING,
     auth_failure,
-    duration,
     error,
     models,
     refusal,
@@ -153,21 +152,3 @@ def test_the_model_list_has_the_shape_clients_page_through():
         "first_id": None,
         "last_id": None,
     }
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (-5, "0 s"),
-        (0.2, "1 s"),
-        (45, "45 s"),
-        (59.5, "1 min"),
-        (61, "2 min"),
-        (3600, "1 h"),
-        (8640, "2 h 24 min"),
-        (86_400, "1 d"),
-        (97_200, "1 d 3 h"),
-    ],
-)
-def test_a_duration_is_never_shorter_than_the_wait(seconds: float, text: str):
-    assert duration(seconds) == text
