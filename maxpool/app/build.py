@@ -21,7 +21,7 @@ from maxpool.adapters.upstream import HttpUpstream
 from maxpool.config import derive
 from maxpool.config.load import Loaded
 from maxpool.core.commands import reconfigure
-from maxpool.core.lease import CredentialChange
+from maxpool.core.lease import Command, CredentialChange
 from maxpool.core.pool import Pool
 from maxpool.errors import MaxpoolError, StateError
 from maxpool.ports import Destination
@@ -176,7 +176,10 @@ class Maxpool:
                 )
                 log.warning("account %s is locked: %s", name, reason)
                 self.pool.credential(moved.account_id, CredentialChange("dead", reason=reason), now)
-            elif self.pool.states[moved.account_id].credential.dead:
+                continue
+            if moved.old != moved.new:  # benches and cooldowns are the old upstream's story
+                self.pool.command(Command("reset", moved.account_id), now)
+            if self.pool.states[moved.account_id].credential.dead:
                 self.pool.credential(moved.account_id, CredentialChange("logged_in"), now)
 
 

@@ -92,6 +92,19 @@ async def test_an_account_that_moves_elsewhere_is_locked_until_confirmed(tmp_pat
     await built.upstream.aclose()
 
 
+async def test_a_move_on_this_machine_leaves_the_old_upstreams_troubles_behind(tmp_path):
+    built = build(config(tmp_path, a="http://127.0.0.1:1000"))
+    (b,) = [i for i, s in built.pool.states.items() if s.account.name == "b"]
+    lease = built.pool.acquire(ask(), built.clock.now(), exclude=frozenset({b}))
+    assert isinstance(lease, Lease)
+    built.pool.release(lease, QuotaExceeded("7d", built.clock.now() + 9e4), built.clock.now())
+    built.apply(config(tmp_path, a="http://127.0.0.1:1000"))
+    assert states(built)["a"] == "benched"
+    built.apply(config(tmp_path, a="http://127.0.0.1:2000"))
+    assert states(built)["a"] == "ready"
+    await built.upstream.aclose()
+
+
 async def test_a_lock_by_a_move_outlives_a_restart(tmp_path):
     store = SqliteStateStore(tmp_path / "state.db")
     first = build(config(tmp_path), store=store)
