@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from maxpool.core import commands, duty, learning, snapshot, view
+from maxpool.core import admission, commands, duty, learning, snapshot, view
 from maxpool.core.binding import Bindings
 from maxpool.core.cost import Decision, Prices
 from maxpool.core.effects import Effects
-from maxpool.core.eligibility import Context, Reason, Unavailable
 from maxpool.core.index import Index
 from maxpool.core.lease import (
     AuthFinal,
@@ -32,9 +31,9 @@ from maxpool.core.lease import (
     UsageReport,
     Wait,
 )
-from maxpool.core.queue import ClassKey, Queue, Waiter, class_of
+from maxpool.core.queue import Queue, class_of
 from maxpool.core.ratelimit import read_headers
-from maxpool.core.select import Blocked, Choice, Selector
+from maxpool.core.select import Choice, Selector
 from maxpool.core.settings import PoolSettings
 from maxpool.core.state import AccountState
 from maxpool.core.throttle import Throttle, scopes
@@ -112,20 +111,27 @@ class Pool:
         """
         self.index.advance(now)
         key = class_of(request, exclude)
-        blocked = self._gate(request, key, ticket, now)
+        blocked = admission.gate(self, request, key, ticket, now)
         if blocked is None:
-            arrived = self._arrived(request, ticket, now)
-            ctx = self._context(request, ticket, now)
+            arrived = admission.arrived(request, ticket, now)
+            ctx = admission.context(self, request, ticket, now)
             choice = self.selector.choose(request, now, exclude, ctx, arrived)
             if isinstance(choice, Choice):
                 self.queue.leave(ticket)
                 return self._grant(request, choice, now, now - arrived)
             blocked = choice
-        return self._hold(request, key, blocked, ticket, now)
+        return admission.hold(self, request, exclude, blocked, ticket, now)
 
     def cancel(self, ticket: Ticket, now: float) -> None:
         """A waiter left the queue."""
         self.queue.leave(ticket)
+
+    def wake(self, now: float) -> list[tuple[Ticket, Lease | Refusal]]:
+        """Ask again for every waiter, in the queue's order; those that are answered have left it.
+
+        Call it after any event that may free one, and at `next_wake`.
+        """
+        return admission.wake(self, now)
 
     def observe(
         self,
@@ -298,47 +304,6 @@ class Pool:
         """A snapshot of that revision is durable."""
         self.saved_revision, self.saved_at = revision, now
 
-    def _arrived(self, request: LeaseRequest, ticket: Ticket | None, now: float) -> float:
-        if request.arrived_at is not None:
-            return request.arrived_at
-        return ticket.queued_at if ticket is not None else now
-
-    def _context(self, request: LeaseRequest, ticket: Ticket | None, now: float) -> Context:
-        room = self.queue.find(ticket) is not None or not self.queue.full(now)
-        wait_until = self._deadline(request, ticket, now) if room else now
-        throttle, revision = self.throttle, self.revision
-        return Context(self.settings, self.plan_in_flight, False, wait_until, throttle, revision)
-
-    def _deadline(self, request: LeaseRequest, ticket: Ticket | None, now: float) -> float:
-        patience = request.max_wait_s
-        if patience is None:
-            patience = self.settings.queue_max_wait_s
-        return self._arrived(request, ticket, now) + patience
-
-    def _gate(
-        self, request: LeaseRequest, key: ClassKey, ticket: Ticket | None, now: float
-    ) -> Blocked | None:
-        """What holds back every request of this kind, whatever the accounts."""
-        if not self.states:
-            return Blocked(Unavailable(Reason.NO_ACCOUNTS))
-        if self.paused:
-            return Blocked(Unavailable(Reason.PAUSED))
-        if self.queue.waiters:
-            first = self.queue.ahead(key, ticket, now, self.revision)
-            if first is not None and not self._overtakes(first, request, ticket, now):
-                until = self.queue.expected(first, now)
-                return Blocked(Unavailable(Reason.QUEUED, until), behind=first.reason)
-        return None
-
-    def _overtakes(
-        self, first: Waiter, request: LeaseRequest, ticket: Ticket | None, now: float
-    ) -> bool:
-        """Whether it would be refused behind that waiter: then it takes what serves now, if any."""
-        wait_until, until = self._context(request, ticket, now).wait_until, first.until
-        if until is None:
-            return wait_until <= now or first.reason is Reason.KEY_PRICE
-        return until > wait_until
-
     def _grant(self, request: LeaseRequest, choice: Choice, now: float, waited_s: float) -> Lease:
         state = choice.state
         account_id = state.account.id
@@ -364,34 +329,6 @@ class Pool:
         self.prices.learn_weight(choice.weight)
         self._changed(account_id, now)
         return lease
-
-    def _hold(
-        self,
-        request: LeaseRequest,
-        key: ClassKey,
-        blocked: Blocked,
-        ticket: Ticket | None,
-        now: float,
-    ) -> Wait | Refusal:
-        """Queue a request that waiting can help, refuse any other at once."""
-        cause = blocked.cause
-        waiter = self.queue.find(ticket)
-        deadline = self._deadline(request, ticket, now)
-        refused: Reason | None = None
-        too_late = cause.until is not None and cause.until > deadline
-        if not cause.temporary or now >= deadline or too_late:
-            refused = blocked.behind or cause.reason
-        elif waiter is None and self.queue.full(now):
-            refused = Reason.QUEUE_FULL
-        if refused is not None:
-            self.queue.leave(ticket)
-            retry_at = cause.until if cause.until is not None and cause.until > now else None
-            return Refusal(refused, retry_at, cause.reason.value, blocked.counts)
-        if waiter is None:
-            waiter = self.queue.join(request, key, now, deadline)
-        self.queue.reseat(waiter, key)
-        waiter.asked(cause.reason, cause.until, self.revision)
-        return Wait(cause.until, cause.reason, waiter.ticket)
 
     def _changed(self, account_id: str, now: float) -> None:
         if account_id in self.states:

@@ -42,6 +42,7 @@ class Waiter:
     deadline: float
     reason: Reason
     until: float | None
+    exclude: frozenset[str] = frozenset()
     asked_revision: int = -1
     missed_since: float | None = None
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from maxpool.core.eligibility import Reason
 from maxpool.core.lease import Internal, Lease, LeaseRequest, Refusal, Ticket, Wait
-from maxpool.core.queue import ClassKey, class_of
 
 if TYPE_CHECKING:
     from maxpool.core.pool import Pool
@@ -100,30 +99,15 @@ class WaitingRoom:
         if not self.parked:
             return
         now = self.clock.now()
-        blocked: dict[ClassKey, Wait] = {}
-        for parked in list(self.parked.values()):
-            if parked.result.cancelled():  # its client left in this very turn
-                self.pool.cancel(parked.ticket, now)
-            key = class_of(parked.request, parked.exclude)
-            if parked.result.done() or self._still_waits(parked, blocked.get(key), now):
-                continue
-            found = self.pool.acquire(
-                parked.request, now, exclude=parked.exclude, ticket=parked.ticket
-            )
-            if isinstance(found, Wait):
-                parked.ticket = found.ticket
-                if found.reason is not Reason.KEY_PRICE:  # that depends on each one's arrival
-                    blocked[key] = found
-            else:
-                parked.result.set_result(found)
+        for parked in [p for p in self.parked.values() if p.result.cancelled()]:
+            self.pool.cancel(parked.ticket, now)  # its client left in this very turn
+        for ticket, found in self.pool.wake(now):
+            waiter = self.parked.get(ticket.id)
+            if waiter is not None and not waiter.result.done():
+                waiter.result.set_result(found)
+            elif isinstance(found, Lease):
+                self.pool.release(found, Internal(), now)
         self._set_alarm()
-
-    def _still_waits(self, parked: Parked, first: Wait | None, now: float) -> bool:
-        """Whether one of the same class was just told to wait, and this one can wait as well."""
-        waiter = self.pool.queue.find(parked.ticket)
-        if first is None or waiter is None or now >= waiter.deadline:
-            return False
-        return first.until is None or first.until <= waiter.deadline
 
     def close(self) -> None:
         """The server stops: every waiter is answered."""
