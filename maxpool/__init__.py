@@ -23,7 +23,7 @@ _HOMES = {
     "Cost": "cost",
     "CredentialChange": "lease",
     "Cut": "lease",
-    "Decision": "cost",
+    "Decision": "decisions",
     "Due": "lease",
     "FamilyQuotaExceeded": "lease",
     "Forbidden": "lease",
@@ -59,7 +59,7 @@ __all__ = ["__version__", *sorted(_HOMES)]
 if TYPE_CHECKING:
     from maxpool.core.account import Account as Account
     from maxpool.core.cost import Cost as Cost
-    from maxpool.core.cost import Decision as Decision
+    from maxpool.core.decisions import Decision as Decision
     from maxpool.core.eligibility import Reason as Reason
     from maxpool.core.lease import AccountClosed as AccountClosed
     from maxpool.core.lease import AuthFinal as AuthFinal

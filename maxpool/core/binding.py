@@ -11,6 +11,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from maxpool.core.cachelife import CacheLife
+
 if TYPE_CHECKING:
     from maxpool.core.lease import LeaseRequest, TokenUsage
     from maxpool.core.settings import PoolSettings
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
 class Warmth:
     """An account's prompt cache for one session: `tokens` of its prefix (0 = unsaid) until `until`.
 
-    Hoped for as soon as a request is sent there, `proven` once one was answered.
+    Hoped for as soon as a request is sent there, `proven` once one was answered. `since` is when it
+    was last read or written: what is past its believed life may teach how long that really is.
     """
 
     until: float
     tokens: int
     proven: bool = False
+    since: float = 0.0
 
 
 @dataclass(slots=True)
@@ -49,11 +53,16 @@ class Binding:
 
 @dataclass(slots=True)
 class Move:
-    """What re-binding meant: why, and how many warm tokens were left behind."""
+    """What binding a request meant: why it moved, and how many warm tokens it left behind.
+
+    `expected` tokens of its prefix were cached where it went, `idle_s` ago (None: never there).
+    """
 
     why: str | None = None
     moved: bool = False
     lost_tokens: int = 0
+    expected: int = 0
+    idle_s: float | None = None
 
 
 def session_key(request: LeaseRequest, *, parent: bool = False) -> str | None:
@@ -71,6 +80,8 @@ class Bindings:
 
     settings: PoolSettings
     by_key: OrderedDict[str, Binding] = field(default_factory=OrderedDict)
+    lives: CacheLife = field(default_factory=CacheLife)
+    begun: int = 0
 
     def find(self, key: str | None, now: float) -> Binding | None:
         """The binding, unless it is too old to mean anything."""
@@ -92,13 +103,18 @@ class Bindings:
         if found is None:
             found = Binding(key=key, home=account_id, last_used=now)
             self.by_key[key] = found
+            self.begun += 1
             self._trim(now)
         move = self._move(found, account_id, now, home_could_serve=home_could_serve)
+        known = found.warm.get(account_id)
+        if known is not None and known.proven:
+            move.expected, move.idle_s = known.tokens, now - known.since
         found.current, found.last_used = account_id, now
         found.turns += 1
         found.protected = found.protected or request.signed_thinking
         self.by_key.move_to_end(key)
-        self._heat(found, account_id, now + request.cache_ttl_s, request.input_tokens)
+        until = now + self.lives.life(account_id, request.cache_ttl_s)
+        self._heat(found, account_id, until, request.input_tokens)
         return move
 
     def _move(self, found: Binding, account_id: str, now: float, *, home_could_serve: bool) -> Move:
@@ -113,11 +129,11 @@ class Bindings:
         return Move(why, moved, lost.tokens if lost is not None else 0)
 
     def _heat(self, found: Binding, account_id: str, until: float, tokens: int) -> None:
-        old, proven = found.warm.pop(account_id, None), False
+        old, proven, since = found.warm.pop(account_id, None), False, 0.0
         if old is not None:
             until, tokens = max(until, old.until), max(tokens, old.tokens)
-            proven = old.proven
-        found.warm[account_id] = Warmth(until, tokens, proven)
+            proven, since = old.proven, old.since
+        found.warm[account_id] = Warmth(until, tokens, proven, since)
         while len(found.warm) > self.settings.max_warm_per_session:
             del found.warm[next(a for a in found.warm if a != found.home)]
 
@@ -131,7 +147,8 @@ class Bindings:
             return
         warmth.proven = True
         if usage.prefix > 0:
-            warmth.until, warmth.tokens = now + request.cache_ttl_s, usage.prefix
+            life_s = self.lives.life(account_id, request.cache_ttl_s)
+            warmth.until, warmth.tokens, warmth.since = now + life_s, usage.prefix, now
 
     def unused(self, request: LeaseRequest, account_id: str, now: float) -> None:
         """The request never was answered there: nothing got warm by it."""
@@ -142,6 +159,7 @@ class Bindings:
 
     def forget_account(self, account_id: str) -> None:
         """An account was removed: nothing is at home or warm there any more."""
+        self.lives.forget_account(account_id)
         for key in [k for k, b in self.by_key.items() if b.home == account_id]:
             binding = self.by_key[key]
             others = [a for a in binding.warm if a != account_id]

@@ -62,8 +62,16 @@ def _account(pool: Pool, command: Command) -> list[str] | None:
 def reconfigure(pool: Pool, settings: PoolSettings, now: float) -> None:
     """Go by new settings from now on; what is known of accounts and sessions stays."""
     pool.settings = settings
-    for part in (pool.index, pool.bindings, pool.prices, pool.throttle, pool.effects):
+    for part in (
+        pool.index,
+        pool.bindings,
+        pool.prices,
+        pool.prefixes,
+        pool.throttle,
+        pool.effects,
+    ):
         part.settings = settings
+    pool.decisions.limit = settings.kept_decisions
     pool.queue.limit, pool.queue.grace_s = settings.queue_limit, settings.queue_grace_s
     for state in pool.states.values():
         for window in state.quota.windows.values():

@@ -14,12 +14,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from maxpool.core.family import family_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from maxpool.core.binding import Warmth
+    from maxpool.core.demand import Demand
     from maxpool.core.lease import LeaseRequest, TokenUsage
+    from maxpool.core.prefixes import Prefix
     from maxpool.core.settings import PoolSettings
+    from maxpool.core.slope import Yardstick
     from maxpool.core.state import AccountState
 
 LONG_CACHE_S = 3600.0
+WEEK_S = 7 * 86_400.0
+SESSION_RATE = 0.01
+"""Of older sessions forgotten in the mean with each new one."""
 
 
 class Cost(NamedTuple):
@@ -27,17 +35,17 @@ class Cost(NamedTuple):
 
     quota: float = 0.0
     congestion: float = 0.0
+    outgrow: float = 0.0
     warm: float = 0.0
     parent: float = 0.0
+    prefix: float = 0.0
     recovery: float = 0.0
     failures: float = 0.0
 
     @property
     def total(self) -> float:
         """The sum that decides."""
-        return (
-            self.quota + self.congestion + self.warm + self.parent + self.recovery + self.failures
-        )
+        return sum(self)
 
 
 class Candidate(NamedTuple):
@@ -47,32 +55,20 @@ class Candidate(NamedTuple):
     cost: Cost
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Why an account was chosen: its cost, and the best of those it was weighed against.
-
-    `rebind`: None (stayed or first turn), `need` (its home could not serve) or `choice`.
-    """
-
-    strategy: str
-    account_id: str
-    cost: Cost
-    candidates: tuple[Candidate, ...] = ()
-    rebind: str | None = None
-    waited_s: float = 0.0
-
-
 @dataclass(slots=True)
 class Prices:
     """What requests weigh, in price-weighted tokens (one Sonnet input token = 1).
 
-    Learns the usual answer length per model family and the mean weight of a request; both bounded.
+    Learns the usual answer length per model family, the mean weight of a request, and what a
+    session costs in all; bounded.
     """
 
     settings: PoolSettings
     outputs: OrderedDict[str, float] = field(default_factory=OrderedDict)
     mean: float = 0.0
     seen: int = 0
+    session_work: float = 0.0
+    session_count: float = 0.0
 
     def model(self, model: str) -> float:
         """The model's price relative to Sonnet's; 1 for a model nobody listed."""
@@ -88,16 +84,43 @@ class Prices:
         """m * (0.1 * cached + w * (prefix - cached) + 5 * expected output)."""
         s = self.settings
         cached = min(cached_tokens, float(request.input_tokens))
-        write = (
-            s.cache_write_price_1h
-            if request.cache_ttl_s >= LONG_CACHE_S
-            else s.cache_write_price_5m
-        )
         return self.model(request.model) * (
             s.cache_read_price * cached
-            + write * (request.input_tokens - cached)
+            + self.write_price(request) * (request.input_tokens - cached)
             + s.output_price * self.expected_output(request)
         )
+
+    def write_price(self, request: LeaseRequest) -> float:
+        """Price of writing a token into the cache the request asks for."""
+        s, long = self.settings, request.cache_ttl_s >= LONG_CACHE_S
+        return s.cache_write_price_1h if long else s.cache_write_price_5m
+
+    def rewrite(self, request: LeaseRequest, tokens: float) -> float:
+        """What it costs to write so many tokens again instead of reading them."""
+        dearer = self.write_price(request) - self.settings.cache_read_price
+        return self.model(request.model) * dearer * tokens
+
+    def burned(self, model: str, usage: TokenUsage) -> float:
+        """What an answer really weighed."""
+        s = self.settings
+        return self.model(model) * (
+            usage.input
+            + s.cache_read_price * usage.cache_read
+            + s.cache_write_price_5m * usage.cache_write_5m
+            + s.cache_write_price_1h * usage.cache_write_1h
+            + s.output_price * usage.output
+        )
+
+    @property
+    def session_mean(self) -> float:
+        """What a session costs in all, as far as seen; 0 while none was."""
+        return self.session_work / self.session_count if self.session_count > 0.0 else 0.0
+
+    def session_begun(self) -> None:
+        """Another session: the mean is that of about the last hundred."""
+        keep = 1.0 - SESSION_RATE
+        self.session_work *= keep
+        self.session_count = self.session_count * keep + 1.0
 
     def relative(self, weight: float) -> float:
         """`weight` against the running mean of all requests (1 while none was seen)."""
@@ -119,23 +142,110 @@ class Prices:
             self.outputs.popitem(last=False)
 
 
-def weekly_price(
-    state: AccountState, now: float, unknown_utilization: float, settings: PoolSettings
-) -> float:
-    """p7 = exp(3 * (tau - (1 - u7))): low near a reset with quota left, dear after early overuse.
+class Week(NamedTuple):
+    """How an account's week enters its price: the exponent is `order + shift`, clipped.
 
-    tau is the share of the week still to come. An account that never told its week counts as
-    `unknown_utilization` used, half way through.
+    `order` holds as time passes; `shift` is alike for all accounts of the same `form` and plan:
+    `running` (between now and its reset), `linear` (a week of another length), `ahead` (its reset is
+    a whole week off or more), `unphased` (no reset known). `used` is None when nobody told it; then
+    the median of the plan counts.
     """
+
+    form: str
+    order: float
+    used: float | None
+
+
+def week_of(state: AccountState, now: float, demand: Demand) -> Week:
+    """The account's week at `now`."""
     window = state.quota.windows.get("7d")
-    used = None if window is None else window.utilization_at(now)
-    left = None if window is None else window.left_share(now)
-    if used is None:
-        used = unknown_utilization
-    if left is None:
-        left = 0.5
-    exponent = settings.quota_steepness * (left - (1.0 - used))
-    return math.exp(min(max(exponent, -settings.quota_clip), settings.quota_clip))
+    if window is None:
+        return Week("unphased", 0.0, None)
+    used, reset_at = state.quota.estimate("7d", now), window.next_reset(now)
+    known = used or 0.0
+    if reset_at is None:
+        return Week("unphased", known, used)
+    if reset_at - now >= window.length_s:
+        return Week("ahead", known, used)
+    if window.length_s != WEEK_S:
+        return Week("linear", known + reset_at / window.length_s, used)
+    return Week("running", known + demand.at(reset_at), used)
+
+
+@dataclass(slots=True)
+class Weeks:
+    """What turns a week's order into its price at one time.
+
+    p7 = exp(steepness * (tau - (1 - u7))), tau the share of a usual week's demand between now and
+    the reset: low near a reset with quota left, dear after early overuse.
+    """
+
+    demand: Demand
+    settings: PoolSettings
+    now: float
+    passed: float
+
+    def shift(self, form: str, median: float, length_s: float = WEEK_S) -> float:
+        """What is added to the order; `median` is 0 where the use is known."""
+        if form == "running":
+            return median - 1.0 - self.passed
+        if form == "linear":
+            return median - 1.0 - self.now / length_s
+        return median if form == "ahead" else median - 0.5
+
+    def price(self, exponent: float) -> float:
+        """p7 of order + shift."""
+        s = self.settings
+        scaled = s.quota_steepness * exponent
+        return math.exp(min(max(scaled, -s.quota_clip), s.quota_clip))
+
+    def of(self, state: AccountState, median: float) -> float:
+        """p7 of one account; `median`: what an unknown use counts as."""
+        week = week_of(state, self.now, self.demand)
+        window = state.quota.windows.get("7d")
+        length_s = WEEK_S if window is None else window.length_s
+        unknown = median if week.used is None else 0.0
+        return self.price(week.order + self.shift(week.form, unknown, length_s))
+
+
+def outgrow(room: float, session_mean: float, most: float) -> float:
+    """The barrier against putting a session where it outgrows what is left.
+
+    `room`: quota left before a window closes, per session that grows there (see `AccountState.room`).
+    """
+    if session_mean <= 0.0 or room == math.inf:
+        return 0.0
+    return most * math.exp(-room / session_mean)
+
+
+class LaneCut(NamedTuple):
+    """A lane as one request sees it, and those of its accounts that stood behind the weighed ones.
+
+    `before`: what comes before cost, alike for all; `entries`: (order, lease order, id, room).
+    """
+
+    before: tuple[object, ...]
+    congestion: float
+    failures: float
+    shift: float
+    weight: float
+    weeks: Weeks
+    session_mean: float
+    entries: Sequence[tuple[float, int, str, float]] = ()
+
+    def cost(self, order: float, room: float) -> Cost:
+        """All terms of an account in the lane."""
+        most = self.weeks.settings.outgrow_weight
+        return Cost(
+            quota=self.weeks.price(order + self.shift) * self.weight,
+            congestion=self.congestion,
+            outgrow=outgrow(room, self.session_mean, most),
+            failures=self.failures,
+        )
+
+    def rest(self) -> list[tuple[tuple[object, ...], Candidate]]:
+        """Rank and candidate of the accounts that were not weighed."""
+        return [(self.before, Candidate(e[2], self.cost(e[0], e[3]))) for e in self.entries]
 
 
 @dataclass(slots=True)
@@ -143,11 +253,13 @@ class Weigher:
     """Weighs one request against accounts: holds what is the same for all of them."""
 
     request: LeaseRequest
-    now: float
+    weeks: Weeks
     prices: Prices
+    yardstick: Yardstick
     warm: dict[str, Warmth]
-    parent_id: str | None
+    parent_id: str | None = None
     home_id: str | None = None
+    prefix: Prefix | None = None
     cold_weight: float = 0.0
     home_is_warm: bool = False
 
@@ -156,36 +268,60 @@ class Weigher:
         self.home_is_warm = at_home is not None and at_home.until > self.now
         self.cold_weight = self.prices.relative(self.prices.weight(self.request, 0.0))
 
-    def cost(self, state: AccountState, unknown_utilization: float) -> Cost:
-        """All terms for one account."""
-        s, now = self.prices.settings, self.now
-        weight, bonus = self.cold_weight, 0.0
-        if self.warm:
-            warmth = self.warm.get(state.account.id)
-            if warmth is not None and warmth.until > now:
-                weight, bonus = self._warm(warmth, state.account.id)
+    @property
+    def now(self) -> float:
+        """Epoch seconds."""
+        return self.weeks.now
+
+    def cost(self, state: AccountState, median: float) -> Cost:
+        """All terms for one account; `median`: what an unknown weekly use counts as."""
+        s, now, account_id = self.prices.settings, self.weeks.now, state.account.id
+        weight, bonus, cached = self.cold_weight, 0.0, 0.0
+        warmth = self.warm.get(account_id) if self.warm else None
+        if warmth is not None:
+            weight, bonus, cached = self._warm(warmth, account_id)
+        price = self.weeks.of(state, median)
         limit = state.soft_limit(now, s)
         load = state.in_flight / limit
         parent = 0.0
-        if self.parent_id == state.account.id and state.in_flight < limit:
+        if self.parent_id == account_id and state.in_flight < limit:
             parent = -s.parent_bonus
         return Cost(
-            quota=weekly_price(state, now, unknown_utilization, s) * weight,
+            quota=price * weight,
             congestion=s.congestion_weight * load * load,
+            outgrow=outgrow(
+                state.room(now, self.yardstick, s), self.prices.session_mean, s.outgrow_weight
+            ),
             warm=bonus,
             parent=parent,
+            prefix=-price * self._shared(account_id, cached),
             recovery=s.recovery_weight * state.recovering(now, s),
             failures=s.failure_weight * state.health.failures,
         )
 
-    def _warm(self, warmth: Warmth, account_id: str) -> tuple[float, float]:
+    def _shared(self, account_id: str, cached: float) -> float:
+        """What other sessions' cached system prefix saves there, relative to a mean request."""
+        if self.prefix is None:
+            return 0.0
+        tokens = self.prefix.shared(account_id, self.now)
+        tokens = min(tokens, float(self.request.input_tokens)) - cached
+        if tokens <= 0.0:
+            return 0.0
+        return self.prices.relative(self.prices.rewrite(self.request, tokens))
+
+    def _warm(self, warmth: Warmth, account_id: str) -> tuple[float, float, float]:
+        """Weight, bonus and cached tokens where some of the session's prefix was cached."""
         prices, s = self.prices, self.prices.settings
         size = self.request.input_tokens
         cached = min(warmth.tokens, size)
-        weight = prices.relative(prices.weight(self.request, cached))
         # Where a size is unknown, the request is taken to extend what is warm.
-        if min(size, warmth.tokens) > 0 and cached / size <= s.warm_share:
-            return weight, 0.0
+        little = min(size, warmth.tokens) > 0 and cached / size <= s.warm_share
+        if warmth.until <= self.now:
+            at_home = warmth.proven and account_id == self.home_id
+            return self.cold_weight, 0.0 if little or not at_home else -s.revisit_bonus, 0.0
+        weight = prices.relative(prices.weight(self.request, cached))
+        if little:
+            return weight, 0.0, float(cached)
         # A session that is a guest here, by need, goes back to its home while that is warm.
         guest = self.home_is_warm and account_id != self.home_id
-        return weight, s.home_bonus - s.warm_bonus if guest else -s.warm_bonus
+        return weight, s.home_bonus - s.warm_bonus if guest else -s.warm_bonus, float(cached)

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     MODEL_COOLING = "model_cooling"
     THROTTLE = "throttle"
     KEY_PRICE = "key_price"
+    HOME_BUSY = "home_busy"
     BUDGET = "budget"
     BUCKET_EXHAUSTED = "bucket_exhausted"
     # ends by an event

@@ -3,10 +3,12 @@
 It only proposes; `core/eligibility.check` and `core/cost` decide. Accounts stand in three places:
 
 - *lanes*: open accounts without special terms. All accounts of a lane share everything that enters
-  eligibility and cost except their week, so the first that can serve is the lane's best. The order
-  `u7 + reset/length` is the exponent of the weekly price without its common part `- now/length`;
-  it holds as time passes and changes only with a reading or a reset.
-- *special*: open accounts in a trial, a recovery or with a shrunk limit: weighed one by one.
+  eligibility and cost except their week and the room left in their windows, so either all or none
+  can serve, and the cost of each follows from its entry alone. The order (see `cost.Week`) is the
+  exponent of the weekly price without its common part; it holds as time passes and changes only
+  with a reading, a lease, a reset or the demand clock.
+- *special*: open accounts in a trial, a recovery, with a shrunk limit or with a model or family set
+  aside: weighed one by one.
 - *parked*: closed as a whole until an alarm or an event.
 
 Alarms re-place an account when one of its deadlines passes.
@@ -19,18 +21,20 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from maxpool.core.cost import week_of
+from maxpool.core.demand import Demand
 from maxpool.core.eligibility import Context, account_state
 from maxpool.core.health import HealthState
+from maxpool.core.quota import ACCOUNT_WINDOWS
+from maxpool.core.slope import Yardstick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from maxpool.core.account import Account
     from maxpool.core.settings import PoolSettings
     from maxpool.core.state import AccountState
 
 LaneKey = tuple[Any, ...]
-Entry = tuple[float, int, str]  # (weekly order, lease order, account id)
+Entry = tuple[float, int, str, float]  # (weekly order, lease order, account id, room)
 
 
 def signature(account: Account) -> LaneKey:
@@ -54,9 +58,17 @@ def signature(account: Account) -> LaneKey:
 
 @dataclass(slots=True)
 class Lane:
-    """Accounts alike but for their week, best first; `account` stands for all of them."""
+    """Accounts alike but for week and room, best week first; `sample` stands for all of them.
 
-    account: Account
+    `form` and `median_of` say how the order becomes a price (see `cost.Week`): a plan whose median
+    counts for the unknown use, None where the use is known.
+    """
+
+    sample: AccountState
+    form: str
+    median_of: tuple[str | None] | None
+    congestion: float
+    failures: float
     entries: list[Entry] = field(default_factory=list)
 
 
@@ -69,21 +81,17 @@ class Place:
     alarm: float | None = None
     signature: LaneKey = ()
     known: tuple[LaneKey, float] | None = None
+    parked: str | None = None
 
 
-def _lane(state: AccountState, place: Place, now: float) -> tuple[LaneKey, float]:
-    """The lane an account stands in and its order there, lower first."""
-    week = state.quota.windows.get("7d")
-    used = None if week is None else week.utilization_at(now)
-    reset_at = None if week is None else week.next_reset(now)
-    # An unknown use counts as the median of the plan, alike for all that do not know theirs.
-    median_of = (state.account.plan,) if used is None else ()
-    alike = (place.signature, state.in_flight, state.health.failures, median_of)
-    if week is None or reset_at is None:
-        return (*alike, used), 0.0
-    if reset_at - now >= week.length_s:  # counts as the whole week ahead, not more
-        return (*alike, "ahead"), used or 0.0
-    return (*alike, "running"), (used or 0.0) + reset_at / week.length_s
+def _family_blocks(state: AccountState, now: float) -> bool:
+    """Whether a model family's window is closed, or the owner limits one."""
+    limited = state.account.caps.keys() | state.account.reserve.keys()
+    return any(
+        window.of_family
+        and (name in limited or (window.closed_until is not None and window.closed_until > now))
+        for name, window in state.quota.windows.items()
+    )
 
 
 @dataclass(slots=True)
@@ -92,11 +100,15 @@ class Index:
 
     states: dict[str, AccountState]
     settings: PoolSettings
+    demand: Demand = field(default_factory=Demand)
+    yardstick: Yardstick = field(default_factory=Yardstick)
     lanes: dict[LaneKey, Lane] = field(default_factory=dict)
     special: dict[str, AccountState] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     alarms: list[tuple[float, str]] = field(default_factory=list)
     weeks: dict[str | None, list[float]] = field(default_factory=dict)
+    parked: dict[str, int] = field(default_factory=dict)  # closed accounts by reason
+    guessed: set[str] = field(default_factory=set)  # accounts whose room follows the yardstick
 
     def advance(self, now: float) -> None:
         """Re-place every account whose alarm has rung."""
@@ -129,18 +141,48 @@ class Index:
         self._leave(account_id, place)
         self._count_week(state, place, now)
         self._alarm(state, place, now)
-        if account_state(state, now, Context(self.settings)) is not None:
-            return  # parked
+        block = account_state(state, now, Context(self.settings))
+        if block is not None:
+            place.parked = block.reason.value
+            self.parked[place.parked] = self.parked.get(place.parked, 0) + 1
+            return
         if self._is_special(state, now):
             self.special[account_id] = state
             return
-        key, order = _lane(state, place, now)
-        entry = (order, state.lease_order, account_id)
+        self._line_up(state, place, now)
+
+    def _line_up(self, state: AccountState, place: Place, now: float) -> None:
+        """Put an open account without special terms into its lane."""
+        s, week = self.settings, week_of(state, now, self.demand)
+        median_of = (state.account.plan,) if week.used is None else None
+        key = (place.signature, state.in_flight, state.health.failures, week.form, median_of)
         lane = self.lanes.get(key)
         if lane is None:
-            lane = self.lanes[key] = Lane(state.account)
-        insort(lane.entries, entry)
-        place.lane, place.entry = key, entry
+            load = state.in_flight / state.soft_limit(now, s)
+            lane = self.lanes[key] = Lane(
+                state,
+                week.form,
+                median_of,
+                s.congestion_weight * load * load,
+                s.failure_weight * state.health.failures,
+            )
+        room = state.room(now, self.yardstick, s)
+        windows = (state.quota.windows.get(name) for name in ACCOUNT_WINDOWS)
+        if any(w is not None and w.slope.per_token is None for w in windows):
+            self.guessed.add(state.account.id)
+        place.lane = key
+        place.entry = (week.order, state.lease_order, state.account.id, room)
+        insort(lane.entries, place.entry)
+
+    def renew_guesses(self, now: float) -> None:
+        """The yardstick changed."""
+        for account_id in sorted(self.guessed):
+            self.place(account_id, now)
+
+    def renew_all(self, now: float) -> None:
+        """The demand clock was set anew: every order is another one."""
+        for account_id in self.states:
+            self.place(account_id, now)
 
     def renew(self, account_id: str, now: float) -> None:
         """The account's identity or settings changed."""
@@ -157,36 +199,38 @@ class Index:
             self._leave(account_id, place)
             self._uncount_week(place)
 
-    def candidates(self) -> Iterator[tuple[Account, Iterator[AccountState]]]:
-        """Per lane its sample account and its accounts, best first; then special ones, alone."""
-        for lane in self.lanes.values():
-            yield lane.account, map(self._of_entry, lane.entries)
-        for state in self.special.values():
-            yield state.account, iter((state,))
-
     def median_week(self, plan: str | None, default: float) -> float:
         """Median 7d utilization of the accounts of that plan, `default` when none is known."""
         known = self.weeks.get(plan)
         return known[len(known) // 2] if known else default
 
-    def _of_entry(self, entry: Entry) -> AccountState:
-        return self.states[entry[2]]
-
     def _is_special(self, state: AccountState, now: float) -> bool:
         return (
             state.health.state is not HealthState.READY
             or state.shrunk_to is not None
+            or bool(state.model_benches)
             or state.recovering(now, self.settings) > 0.0
+            or (len(state.quota.windows) > len(ACCOUNT_WINDOWS) and _family_blocks(state, now))
         )
 
     def _leave(self, account_id: str, place: Place) -> None:
         self.special.pop(account_id, None)
+        self.guessed.discard(account_id)
+        if place.parked is not None:
+            left = self.parked[place.parked] - 1
+            if left:
+                self.parked[place.parked] = left
+            else:
+                del self.parked[place.parked]
+            place.parked = None
         if place.lane is None or place.entry is None:
             return
         lane = self.lanes[place.lane]
         del lane.entries[bisect_left(lane.entries, place.entry)]
         if not lane.entries:
             del self.lanes[place.lane]
+        elif lane.sample.account.id == account_id:
+            lane.sample = self.states[lane.entries[0][2]]
         place.lane = place.entry = None
 
     def _alarm(self, state: AccountState, place: Place, now: float) -> None:
@@ -203,6 +247,9 @@ class Index:
             else:
                 deadlines.append(now + self.settings.soft_slots_regrow_s)
         deadlines += [until for _, until in state.model_benches.values() if until > now]
+        if state.recent:
+            oldest = next(iter(state.recent.values()))
+            deadlines.append(oldest + self.settings.outgrow_window_s + 1e-3)
         if deadlines:
             first = min(deadlines)
             soonest = first if soonest is None else min(soonest, first)

@@ -1,12 +1,15 @@
-"""What the end of a lease teaches: cache warmth, answer lengths, counts, and a throttle's probe.
+"""What leases and readings teach: work burned, cache warmth and its life, answer lengths, counts.
 
 What an outcome does to the account's own standing is `core/effects`; this room only remembers.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from maxpool.core.binding import session_key
+from maxpool.core.family import family_of
 from maxpool.core.lease import (
     Burst,
     ClientGone,
@@ -18,13 +21,21 @@ from maxpool.core.lease import (
     Success,
     TokenUsage,
 )
+from maxpool.core.money import estimate_usd
 from maxpool.core.state import LastError
 from maxpool.core.view import outcome_class, outcome_text
 
 if TYPE_CHECKING:
-    from maxpool.core.pool import Pool, Running
+    from collections.abc import Iterable
+
+    from maxpool.core.binding import Move
+    from maxpool.core.lease import Lease, LeaseRequest, Reading
+    from maxpool.core.pool import Pool
     from maxpool.core.state import AccountState
     from maxpool.core.throttle import Throttle
+
+MIN_CACHED_TOKENS = 1024
+"""Below this a prompt prefix is not cached at all."""
 
 
 def settle_unobserved(throttle: Throttle, lease_id: str, outcome: Outcome, now: float) -> None:
@@ -38,6 +49,96 @@ def settle_unobserved(throttle: Throttle, lease_id: str, outcome: Outcome, now: 
             throttle.lost(lease_id)
 
 
+@dataclass(slots=True)
+class Running:
+    """A lease that has not been released: what it was granted on, and what it is thought to burn.
+
+    `work` (price-weighted tokens) is reserved until headers with a reading come, then counted as
+    burned, and put right when the answer's own numbers are known.
+    """
+
+    lease: Lease
+    request: LeaseRequest
+    move: Move
+    work: float
+    generation: int = 0  # of the account's credential at the grant
+    prefix_was_warm: bool = False
+    observed: bool = False
+    burned: bool = False
+
+
+def grant(pool: Pool, state: AccountState, running: Running, now: float) -> None:
+    """A lease begins: reserve what it will burn, and remember who grows where."""
+    request = running.request
+    state.quota.reserved += running.work
+    key = session_key(request)
+    if key is not None:
+        state.seen(key, now, pool.settings)
+    account_id = state.account.id
+    running.prefix_was_warm = pool.prefixes.is_warm(request.prefix_digest, account_id, now)
+    life_s = pool.bindings.lives.life(account_id, request.cache_ttl_s)
+    pool.prefixes.heat(request.prefix_digest, account_id, now + life_s)
+
+
+def begun(pool: Pool, state: AccountState, running: Running) -> None:
+    """An answer began with a reading: what it burns is in that reading."""
+    if running.burned:
+        return
+    running.burned = True
+    state.quota.reserved -= running.work
+    state.quota.burn(family_of(running.request.model), running.work)
+
+
+def read(
+    pool: Pool, state: AccountState, readings: Iterable[Reading], now: float, source: str
+) -> None:
+    """Merge readings; a slope that learned from them also moves the yardstick for newcomers."""
+    taught = state.quota.merge(readings, now, source, pool.settings)
+    if not taught or state.account.paid:
+        return
+    for window in taught:
+        slope = window.slope.per_token
+        if slope is not None and not window.of_family:
+            pool.index.yardstick.learn(window.name, state.account.plan_weight, slope)
+    pool.index.renew_guesses(now)
+
+
+def _settle_work(
+    pool: Pool, state: AccountState, running: Running, usage: TokenUsage, now: float
+) -> None:
+    """Put what was thought to be burned right by what the answer says."""
+    quota, model = state.quota, running.request.model
+    work = pool.prices.burned(model, usage)
+    thought = running.work if running.burned else 0.0
+    if not running.burned:
+        quota.reserved -= running.work
+        if state.in_flight <= 1:
+            quota.reserved = 0.0  # sums of many small numbers drift
+    if work <= 0.0:
+        work = thought  # nothing was said: what was thought may stand
+    quota.burn(family_of(model), work - thought)
+    pool.prices.session_work += work
+    if not state.account.paid and pool.index.demand.add(work, now):
+        pool.index.renew_all(now)
+
+
+def _learn_cache(pool: Pool, running: Running, usage: TokenUsage) -> None:
+    """Whether the prefix was still there tells how long this account keeps one."""
+    request, move = running.request, running.move
+    if usage.prefix <= 0:
+        return
+    if move.idle_s is None:
+        if running.prefix_was_warm:
+            pool.prefixes.learn(request.prefix_digest, usage.cache_read)
+        return
+    # A prefix that shrank was rewritten by its client: that it was not read tells nothing.
+    if move.expected >= MIN_CACHED_TOKENS and usage.prefix >= move.expected * 0.9:
+        hit = usage.cache_read >= move.expected * 0.5
+        pool.bindings.lives.learn(
+            running.lease.account_id, request.cache_ttl_s, move.idle_s, hit=hit
+        )
+
+
 def count(pool: Pool, state: AccountState, running: Running, outcome: Outcome, now: float) -> None:
     """Remember usage, warmth and failures of one ended lease."""
     usage = TokenUsage()
@@ -47,14 +148,19 @@ def count(pool: Pool, state: AccountState, running: Running, outcome: Outcome, n
             usage = used
             if used.prefix > 0 or not isinstance(outcome, ClientGone):
                 pool.bindings.answered(request, account_id, used, now)
+            _learn_cache(pool, running, used)
             if isinstance(outcome, Success):
                 pool.prices.learn_output(request.model, used)
         case Internal():
+            _settle_work(pool, state, running, usage, now)
             return  # our own fault: the account's record stays as it was
         case _:
             pool.bindings.unused(request, account_id, now)
             if not isinstance(outcome, RequestRejected):
                 kind = outcome_class(outcome)
                 state.last_error = LastError(kind, now, outcome_text(outcome))
+    _settle_work(pool, state, running, usage, now)
     failed = not isinstance(outcome, Success | ClientGone | RequestRejected)
-    state.tally.add(usage, now, now - running.lease.started_at, failed=failed)
+    cost = estimate_usd(state.account, request.model, usage, pool.settings)
+    took_s = now - running.lease.started_at
+    state.tally.add(usage, now, took_s, failed=failed, estimate_usd=cost)

@@ -12,24 +12,33 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from maxpool.core.cost import Decision
+    from maxpool.core.decisions import Decision
     from maxpool.core.eligibility import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens of one answer; the five kinds never overlap."""
+    """Tokens of one answer; the five kinds never overlap.
+
+    `cost_usd`: what the upstream itself says that the answer cost, None where it says nothing.
+    """
 
     input: int = 0
     output: int = 0
     cache_read: int = 0
     cache_write_5m: int = 0
     cache_write_1h: int = 0
+    cost_usd: float | None = None
 
     @property
     def prefix(self) -> int:
         """All tokens the model read: what the account's prompt cache may now hold."""
         return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
+
+    @property
+    def any(self) -> bool:
+        """Whether any token was counted."""
+        return self.prefix + self.output > 0
 
 
 @dataclass(frozen=True, slots=True)

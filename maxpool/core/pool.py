@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from maxpool.core import admission, commands, duty, learning, snapshot, view
 from maxpool.core.binding import Bindings
-from maxpool.core.cost import Decision, Prices
+from maxpool.core.cost import Prices
+from maxpool.core.decisions import Decision, DecisionLog
 from maxpool.core.effects import Effects
 from maxpool.core.index import Index
+from maxpool.core.learning import Running
 from maxpool.core.lease import (
     AuthFinal,
     AuthRejected,
@@ -31,12 +33,14 @@ from maxpool.core.lease import (
     UsageReport,
     Wait,
 )
+from maxpool.core.prefixes import Prefixes
 from maxpool.core.queue import Queue, class_of
 from maxpool.core.ratelimit import read_headers
 from maxpool.core.select import Choice, Selector
 from maxpool.core.settings import PoolSettings
 from maxpool.core.state import AccountState
 from maxpool.core.throttle import Throttle, scopes
+from maxpool.core.view import outcome_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,21 +51,19 @@ NOBODY_EXCLUDED: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
-class Running:
-    """A lease that has not been released."""
-
-    lease: Lease
-    request: LeaseRequest
-    generation: int = 0  # of the account's credential at the grant
-    observed: bool = False
-
-
-@dataclass(slots=True)
 class Harm:
     """What sessions lost by moving."""
 
     moves: int = 0
     cache_tokens_lost: int = 0
+
+
+def together(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
+    """Counts by name, added up."""
+    found = dict(first)
+    for name, n in second.items():
+        found[name] = found.get(name, 0) + n
+    return found
 
 
 class Pool:
@@ -82,7 +84,9 @@ class Pool:
         self.queue = Queue(self.settings.queue_limit, self.settings.queue_grace_s)
         self.throttle = Throttle(self.settings)
         self.effects = Effects(self.settings, self.states, self.throttle)
-        self.selector = Selector(self.states, self.index, self.bindings, self.prices)
+        self.prefixes = Prefixes(self.settings)
+        self.selector = Selector(self.states, self.index, self.bindings, self.prices, self.prefixes)
+        self.decisions = DecisionLog(self.settings.kept_decisions)
         self.running: dict[str, Running] = {}
         self.harm = Harm()
         self.paused = False
@@ -150,17 +154,32 @@ class Pool:
             self.revision += self.throttle.settle(running.lease.id, status, now)
         if state is None:
             return
+        if status is not None:
+            state.tally.answered(status, now)
         if running is not None and status is not None and 200 <= status < 300:
             scope = scopes(state.account.provider, running.request.model)
             self.throttle.answered(account_id, scope, running.lease.id, now)
             if state.health.begun(running.lease.id, self.settings):
                 self._changed(account_id, now)
+        self._read(state, headers, (running, status), now)
+
+    def _read(
+        self,
+        state: AccountState,
+        headers: Mapping[str, str],
+        about: tuple[Running | None, int | None],
+        now: float,
+    ) -> None:
+        """Take what an answer's headers say of quota; `about`: which lease, and its status."""
+        running, status = about
         if any(name != name.lower() for name in headers):
             headers = {name.lower(): value for name, value in headers.items()}
-        report = read_headers(headers, now, lease.model if lease is not None else None)
+        report = read_headers(headers, now, running.lease.model if running is not None else None)
         if report.readings or report.buckets or report.rejections or report.allowed is not None:
+            if running is not None and report.readings and (status is None or status < 300):
+                learning.begun(self, state, running)
+            learning.read(self, state, report.readings, now, "headers")
             quota = state.quota
-            quota.merge(report.readings, now, "headers", self.settings)
             quota.merge_buckets(report.buckets, self.settings)
             if report.allowed:
                 quota.allow()
@@ -168,7 +187,7 @@ class Pool:
                 if rejection.inferred and status == 429:
                     continue  # the body may yet tell that it was something else
                 self.effects.close(state, rejection.window, rejection.until, now)
-            self._changed(account_id, now)
+            self._changed(state.account.id, now)
 
     def release(self, lease: Lease, outcome: Outcome, now: float) -> None:
         """End a lease with what happened; a second release of the same lease does nothing."""
@@ -182,6 +201,7 @@ class Pool:
             return  # removed meanwhile: nobody else takes its place
         request = running.request
         learning.count(self, state, running, outcome, now)
+        self.decisions.ended(lease.id, outcome_class(outcome), now)
         renewed = state.credential.generation != running.generation
         if renewed and isinstance(outcome, AuthRejected | AuthFinal):
             outcome = Internal()  # it speaks of a credential that is no longer in use
@@ -201,7 +221,7 @@ class Pool:
             return
         duty.probed(state, report, now, self.settings)
         if isinstance(report, UsageReport):
-            state.quota.merge(report.readings, now, "probe", self.settings)
+            learning.read(self, state, report.readings, now, "probe")
         self._changed(account_id, now)
 
     def credential(self, account_id: str, change: CredentialChange, now: float) -> None:
@@ -227,7 +247,10 @@ class Pool:
         if account.id in self.states:
             self.update(account, now)
             return
-        self.states[account.id] = AccountState(account=account, enabled=account.enabled)
+        fresh = AccountState(account=account, enabled=account.enabled)
+        last = max(self.states.values(), key=lambda s: s.position, default=None)
+        fresh.position = last.position + 1 if last is not None else 0
+        self.states[account.id] = fresh
         self._changed(account.id, now)
 
     def update(self, account: Account, now: float) -> None:
@@ -254,6 +277,7 @@ class Pool:
         self.index.remove(account_id)
         self.bindings.forget_account(account_id)
         self.throttle.forget_account(account_id)
+        self.prefixes.forget_account(account_id)
         for lease_id in [i for i, r in self.running.items() if r.lease.account_id == account_id]:
             self.throttle.lost(lease_id)
             del self.running[lease_id]
@@ -308,25 +332,42 @@ class Pool:
         state = choice.state
         account_id = state.account.id
         self.leased += 1
+        self.selector.leased = self.leased
+        begun = self.bindings.begun
         move = self.bindings.bind(
             request, account_id, now, home_could_serve=choice.home_could_serve
         )
+        if self.bindings.begun > begun:
+            self.prices.session_begun()
         self.harm.moves += move.moved
         self.harm.cache_tokens_lost += move.lost_tokens
         decision = Decision(
-            "cost", account_id, choice.cost, choice.candidates, move.why, max(waited_s, 0.0)
+            strategy=self.settings.strategy,
+            account_id=account_id,
+            cost=choice.cost,
+            weighed=choice.weighed,
+            cuts=choice.cuts,
+            unavailable=together(self.index.parked, choice.unavailable),
+            rebind=move.why,
+            lost_tokens=move.lost_tokens,
+            move_cost=choice.move_cost if move.moved else 0.0,
+            waited_s=max(waited_s, 0.0),
         )
         lease = Lease(
             f"{int(self.started_at):x}-{self.leased}", account_id, request.model, now, decision
         )
-        self.running[lease.id] = Running(lease, request, state.credential.generation)
+        running = Running(lease, request, move, choice.work, state.credential.generation)
+        self.running[lease.id] = running
+        self.decisions.record(lease.id, request, decision, now)
+        learning.grant(self, state, running, now)
         state.in_flight += 1
         if not state.account.paid:
             self.plan_in_flight += 1
         state.last_leased_at, state.lease_order = now, self.leased
         state.health.take_trial(lease.id)
         self.throttle.probe(state.account.provider, request.model, lease.id, now)
-        self.prices.learn_weight(choice.weight)
+        state.leases += 1
+        self.prices.learn_weight(choice.work)
         self._changed(account_id, now)
         return lease
 

@@ -5,6 +5,7 @@ Knows nothing of requests or choice; `core/eligibility` asks it what is closed a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,23 @@ if TYPE_CHECKING:
 
     from maxpool.core.lease import BucketReading, Reading
     from maxpool.core.settings import PoolSettings
+    from maxpool.core.slope import Yardstick
 
 ACCOUNT_WINDOWS = ("5h", "7d")
 
 
 @dataclass(slots=True)
 class Quota:
-    """Windows by name (`5h`, `7d`, `7d:<family>`) and buckets by name, bounded in number."""
+    """Windows by name (`5h`, `7d`, `7d:<family>`) and buckets by name, bounded in number.
+
+    `spent`: work burned here so far, `reserved`: work of leases whose answer has not begun, both in
+    price-weighted tokens; `spent_of`: the same per model family, for the families' own windows.
+    """
 
     windows: dict[str, QuotaWindow] = field(default_factory=dict)
+    spent: float = 0.0
+    reserved: float = 0.0
+    spent_of: dict[str, float] = field(default_factory=dict)
     buckets: dict[str, BucketReading] = field(default_factory=dict)
     bucket_closed_until: float | None = None
 
@@ -43,14 +52,54 @@ class Quota:
         if len(families) >= limit:
             oldest = min(families, key=lambda w: (w.closed_until or 0.0, w.read_at or 0.0))
             del self.windows[oldest.name]
+            self.spent_of.pop(oldest.family, None)
 
     def merge(
         self, readings: Iterable[Reading], now: float, source: str, settings: PoolSettings
-    ) -> None:
-        """Take in readings of one source."""
+    ) -> list[QuotaWindow]:
+        """Take in readings of one source; returns the windows whose slope learned from them."""
+        taught = []
         for reading in readings:
             window = self.window(reading.window, settings)
-            window.merge(reading, now, source, settings.reset_jitter_s)
+            if window.merge(reading, now, source, settings, self._spent_in(window)):
+                taught.append(window)
+        return taught
+
+    def _spent_in(self, window: QuotaWindow) -> float:
+        return self.spent_of.get(window.family, 0.0) if window.of_family else self.spent
+
+    def burn(self, family: str, work: float) -> None:
+        """Count burned work (a correction may be negative) of a model family."""
+        self.spent += work
+        window = self.windows.get(f"7d:{family}")
+        if window is not None:
+            self.spent_of[family] = self.spent_of.get(family, 0.0) + work
+
+    def estimate(self, name: str, now: float) -> float | None:
+        """Utilization now: the last reading, what was burned since, and what leases will burn.
+
+        Never closes anything: only verdicts and readings do. None when the window is unknown.
+        """
+        window = self.windows.get(name)
+        used = None if window is None else window.utilization_at(now)
+        if window is None or used is None or window.slope.per_token is None:
+            return used
+        since = 0.0 if window.expired(now) else self._spent_in(window) - window.slope.read_spent
+        if not window.of_family:
+            since += self.reserved
+        return max(used, min(used + window.slope.per_token * since, 1.0))
+
+    def room(self, now: float, yardstick: Yardstick, plan_weight: float) -> float:
+        """Work left before an account-wide window closes; infinite while nobody can know."""
+        room = math.inf
+        for name in ACCOUNT_WINDOWS:
+            window, used = self.windows.get(name), self.estimate(name, now)
+            if window is None or used is None:
+                continue
+            slope = window.slope.per_token or yardstick.expected(name, plan_weight)
+            if slope is not None and slope > 0.0:
+                room = min(room, max(1.0 - used, 0.0) / slope)
+        return room
 
     def merge_buckets(self, readings: Iterable[BucketReading], settings: PoolSettings) -> None:
         """Keep the last numbers of each standard rate bucket."""

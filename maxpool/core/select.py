@@ -1,7 +1,8 @@
 """The choice: the cheapest eligible account for a request, or the true reason there is none.
 
 Order: the account a person prefers, then priority, then accounts whose tokens are paid for already,
-then tier, then the lowest cost; ties go to the least recently leased, then by id. Changes nothing.
+then tier, then the strategy's word (by default the lowest cost); ties go to the least recently
+leased, then by id. Changes nothing.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from maxpool.core.binding import Binding, Bindings, Warmth, session_key
-from maxpool.core.cost import Candidate, Cost, Prices, Weigher
+from maxpool.core.cost import Candidate, Cost, LaneCut, Prices, Weeks, Weigher
+from maxpool.core.decisions import SHOWN_CANDIDATES, Ranked
 from maxpool.core.eligibility import (
     BY_EVENT,
     ELIGIBLE,
@@ -23,28 +25,34 @@ from maxpool.core.eligibility import (
     check,
     mismatch,
 )
+from maxpool.core.field import Field, Rank, field_of, median, rank_of
 from maxpool.core.queue import ClassKey, class_of
 
 if TYPE_CHECKING:
     from maxpool.core.index import Index
     from maxpool.core.lease import LeaseRequest
+    from maxpool.core.prefixes import Prefixes
     from maxpool.core.state import AccountState
 
-SHOWN_CANDIDATES = 16
 KEPT_BLOCKS = 64
 """Classes of requests for which a block is remembered; callers choose model names freely."""
-Rank = tuple[Any, ...]
 
 
 @dataclass(slots=True)
 class Choice:
-    """The account that won, what it was weighed against, and the session's binding."""
+    """The account that won, what it was weighed against, and how the session stood to it.
+
+    `move_cost`: what leaving its warm prefix behind costs, in the unit of the cost terms.
+    """
 
     state: AccountState
     cost: Cost
-    weight: float
-    candidates: tuple[Candidate, ...]
+    work: float
+    weighed: tuple[Ranked, ...]
+    cuts: tuple[LaneCut, ...]
+    unavailable: dict[str, int]
     home_could_serve: bool
+    move_cost: float = 0.0
 
 
 @dataclass(slots=True)
@@ -64,7 +72,9 @@ class Selector:
     index: Index
     bindings: Bindings
     prices: Prices
+    prefixes: Prefixes
     preferred: str | None = None
+    leased: int = 0
     blocked: dict[ClassKey, Blocked] = field(default_factory=dict)
     blocked_revision: int = -1
 
@@ -81,33 +91,45 @@ class Selector:
         if known is not None:
             return known
         binding = self.bindings.find(session_key(request), now)
-        weigher = Weigher(
-            request,
-            now,
-            self.prices,
-            binding.warm if binding is not None else {},
-            self._parent(request, binding, now),
-            binding.home if binding is not None else None,
-        )
-        ranked = self._weigh(weigher, exclude, ctx)
-        if not ranked:
+        weigher = self.weigher(request, binding, now, ctx)
+        found = field_of(self, weigher, binding, exclude, ctx)
+        if not found.ranks:
             blocked = self.why_not(request, now, exclude, ctx)
             if self._emergency(request, now, ctx, arrived):
-                ranked = self._weigh_reserves(weigher, exclude, ctx)
-            if not ranked:
+                found.ranks = self._weigh_reserves(weigher, exclude, ctx)
+            if not found.ranks:
                 # The end of a reserve's other troubles is not in the cause: look again each time.
                 if len(self.blocked) >= KEPT_BLOCKS:
                     self.blocked.clear()
                 if not self._reserves():
                     self.blocked[class_of(request, exclude)] = blocked
                 return blocked
-        best = min(ranked)
+        best = min(found.ranks)
         state = self.states[best[-1]]
         if state.account.paid and ctx.settings.key_price != "always":
             held = self._key_price(request, now, exclude, ctx, arrived, state.account.priority)
             if held is not None:
                 return held
-        return self._chosen(best, ranked, weigher, binding, exclude, ctx)
+        held = self._home_busy(best, found, weigher, ctx, arrived)
+        if held is not None:
+            return held
+        return self._chosen(best, found, weigher, binding, exclude, ctx)
+
+    def weigher(
+        self, request: LeaseRequest, binding: Binding | None, now: float, ctx: Context
+    ) -> Weigher:
+        """What weighs this request against any account."""
+        demand = self.index.demand
+        return Weigher(
+            request,
+            Weeks(demand, ctx.settings, now, demand.at(now)),
+            self.prices,
+            self.index.yardstick,
+            binding.warm if binding is not None else {},
+            self._parent(request, binding, now),
+            binding.home if binding is not None else None,
+            self.prefixes.find(request.prefix_digest),
+        )
 
     def _known_block(
         self, request: LeaseRequest, exclude: frozenset[str], now: float, ctx: Context
@@ -129,35 +151,6 @@ class Selector:
             return None
         parent = self.bindings.find(session_key(request, parent=True), now)
         return None if parent is None else parent.home
-
-    def _weigh(self, weigher: Weigher, exclude: frozenset[str], ctx: Context) -> list[Rank]:
-        request, now = weigher.request, weigher.now
-        ranked: list[Rank] = []
-        seen: set[str] = set()
-        for sample, states in self.index.candidates() if request.owner is None else ():
-            if mismatch(sample, request) is not None:
-                continue
-            for state in states:
-                account_id = state.account.id
-                if account_id in exclude or check(state, request, now, ctx) is not ELIGIBLE:
-                    continue
-                ranked.append(self._rank(state, weigher, ctx))
-                seen.add(account_id)
-                break
-        for account_id in self._individuals(weigher):
-            state_of = self.states.get(account_id)
-            if state_of is None or account_id in seen or account_id in exclude:
-                continue
-            if isinstance(check(state_of, request, now, ctx), Eligible):
-                ranked.append(self._rank(state_of, weigher, ctx))
-        return ranked
-
-    def _individuals(self, weigher: Weigher) -> list[str]:
-        # Accounts with a term of their own are not represented by the head of their lane.
-        if weigher.request.owner is not None:
-            return [weigher.request.owner]
-        others = (weigher.parent_id, self.preferred)
-        return [*weigher.warm, *(a for a in others if a is not None and a not in weigher.warm)]
 
     def _emergency(self, request: LeaseRequest, now: float, ctx: Context, arrived: float) -> bool:
         """Whether reserves open: nobody else is back soon enough, or has been for too long.
@@ -185,49 +178,70 @@ class Selector:
         """When all else is closed, the reserves that their owners opened for emergencies."""
         emergency = replace(ctx, emergency=True)
         return [
-            self._rank(state, weigher, ctx)
+            rank_of(self, state, weigher, ctx)
             for state in self._reserves()
             if state.account.id not in exclude
             and isinstance(check(state, weigher.request, weigher.now, emergency), Eligible)
         ]
 
-    def _rank(self, state: AccountState, weigher: Weigher, ctx: Context) -> Rank:
-        account = state.account
-        unknown = self.index.median_week(account.plan, ctx.settings.unknown_utilization)
-        cost = weigher.cost(state, unknown)
-        return (
-            account.id != self.preferred,
-            account.priority,
-            account.paid and ctx.settings.key_price != "always",
-            account.tier,
-            cost.total,
-            state.lease_order,
-            cost,
-            account.id,
-        )
+    def _home_busy(
+        self, best: Rank, found: Field, weigher: Weigher, ctx: Context, arrived: float
+    ) -> Blocked | None:
+        """Wait a little for the warm home when it is crowded, rather than crowd it or write it anew.
+
+        Not when another account costs about as much: then there is nothing to wait for.
+        """
+        s, now, home_id = ctx.settings, weigher.now, weigher.home_id
+        until = arrived + s.home_wait_s
+        if home_id is None or not weigher.home_is_warm or best[-1] != home_id:
+            return None
+        if s.strategy != "cost" or now >= until or until > ctx.wait_until:
+            return None
+        home = self.states[home_id]
+        if home.in_flight < home.soft_limit(now, s):
+            return None
+        others = [r for r in found.ranks if r[-1] != home_id and r[0] == best[0]]
+        if any(r[1][0] - best[1][0] <= s.home_wait_gap for r in others):
+            return None
+        return Blocked(Unavailable(Reason.HOME_BUSY, until), {Reason.HOME_BUSY.value: 1})
 
     def _chosen(
         self,
         best: Rank,
-        ranked: list[Rank],
+        found: Field,
         weigher: Weigher,
         binding: Binding | None,
         exclude: frozenset[str],
         ctx: Context,
     ) -> Choice:
-        state = self.states[best[-1]]
+        state, now = self.states[best[-1]], weigher.now
         warmth: Warmth | None = None
-        could = False
+        could, move_cost = False, 0.0
         if binding is not None:
-            warmth = binding.warm_at(state.account.id, weigher.now)
-            could = any(rank[-1] == binding.home for rank in ranked)
+            warmth = binding.warm_at(state.account.id, now)
+            could = any(rank[-1] == binding.home for rank in found.ranks)
             home = self.states.get(binding.home)
             known = weigher.warm.keys() | exclude  # weighed already, or tried in vain
             if not could and home is not None and binding.home not in known:
-                could = check(home, weigher.request, weigher.now, ctx) is ELIGIBLE
-        weight = self.prices.weight(weigher.request, warmth.tokens if warmth is not None else 0)
-        shown = nsmallest(SHOWN_CANDIDATES, ranked)
-        return Choice(state, best[-2], weight, tuple(Candidate(r[-1], r[-2]) for r in shown), could)
+                could = check(home, weigher.request, now, ctx) is ELIGIBLE
+            left = binding.warm_at(binding.current, now)
+            if left is not None and binding.current != state.account.id:
+                price = weigher.weeks.of(state, median(self, state, ctx))
+                tokens = min(left.tokens, weigher.request.input_tokens)
+                lost = self.prices.rewrite(weigher.request, tokens)
+                move_cost = price * self.prices.relative(lost)
+        work = self.prices.weight(weigher.request, warmth.tokens if warmth is not None else 0)
+        shown = nsmallest(SHOWN_CANDIDATES, found.ranks)
+        return Choice(
+            state,
+            best[-2],
+            work,
+            tuple((r[:2], Candidate(r[-1], r[-2])) for r in shown),
+            tuple(found.cuts),
+            found.closed,
+            could,
+            move_cost,
+        )
 
     def _key_price(
         self,

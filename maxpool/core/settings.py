@@ -30,13 +30,21 @@ class PoolSettings:
     reset_jitter_s: float = 60.0  # reset stamps this close name the same window
     max_families: int = 16  # windows per account: bounds the map against invented names
     max_buckets: int = 16
+    reading_lag_s: float = 60.0  # a lower reading of the same window is an older one for this long
+    probe_lag_s: float = 600.0  # the usage endpoint lags further behind
+    learn_step_5h: float = 0.10  # readings this far apart teach what a token fills: rounding is .01
+    learn_step_7d: float = 0.04
+    learn_keep: float = 0.7  # of what was learned before, at each new lesson
+    outside_factor: float = 1.5  # a rise beyond this much of our own is somebody else's
+    outside_doubts: int = 3  # contradictions in a row before the learned value itself is doubted
 
     # Slots: 50 protects a plan's hidden concurrency limit; keys have their own rate headers
     slots_per_account: int = 50
     slots_per_key: int = 500
     slots_total: int = 150  # leases on plan accounts, over all of them
 
-    # Cost (see core/cost)
+    # Choice (see core/strategy and core/cost)
+    strategy: str = "cost"
     quota_steepness: float = 3.0
     quota_clip: float = 6.0
     congestion_weight: float = 2.0
@@ -47,12 +55,22 @@ class PoolSettings:
     recovery_weight: float = 4.0
     recovery_s: float = 300.0
     failure_weight: float = 5.0
+    outgrow_weight: float = 12.0
+    outgrow_window_s: float = 600.0  # sessions seen on an account this recently will grow there
+    max_recent_sessions: int = 64  # per account
+    revisit_bonus: float = 1.0  # back to where a prefix was, past its believed life: it may teach
+    home_wait_s: float = 15.0  # a session waits this long for its warm, crowded account
+    home_wait_gap: float = 8.0  # when any other would be dearer by more than this
+    max_prefixes: int = 1000  # system prefixes shared by sessions
+    max_prefix_accounts: int = 8  # that hold one
+    kept_decisions: int = 1000
     unknown_utilization: float = 0.5
     soft_slots: float = 12.0  # L of a 20x plan
     soft_slots_exponent: float = 0.4
     soft_slots_min: float = 2.0
     soft_slots_regrow_s: float = 600.0  # +1 per this long after a halving
     model_prices: Mapping[str, float] = field(default_factory=_model_prices)
+    usd_per_million: float = 3.0  # Sonnet input tokens, list price of 2026-11: for estimates only
     expected_output_tokens: float = 700.0  # until answers have been seen
     output_price: float = 5.0  # output tokens cost five times input tokens
     cache_read_price: float = 0.1

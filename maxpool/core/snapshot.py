@@ -7,12 +7,16 @@ Deadlines are absolute.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from maxpool.core.binding import Binding, Warmth
+from maxpool.core.cachelife import Ages
+from maxpool.core.demand import HOURS
 from maxpool.core.eligibility import Reason
 from maxpool.core.health import HealthState
+from maxpool.core.prefixes import Prefix
 from maxpool.core.state import Credential, LastError, Probing
 from maxpool.core.tally import Counts
 from maxpool.core.throttle import Pause
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from maxpool.core.pool import Pool
+    from maxpool.core.slope import Slope
     from maxpool.core.state import AccountState
     from maxpool.core.window import QuotaWindow
 
@@ -42,6 +47,20 @@ def dump(pool: Pool, now: float) -> dict[str, Any]:
             "outputs": dict(pool.prices.outputs),
             "mean": pool.prices.mean,
             "seen": pool.prices.seen,
+            "session_work": pool.prices.session_work,
+            "session_count": pool.prices.session_count,
+        },
+        "learned": {
+            "yardstick": dict(pool.index.yardstick.per_token),
+            "demand": list(pool.index.demand.learned),
+            "lives": [
+                [*key, ages.told, ages.hits, ages.misses, ages.oldest]
+                for key, ages in pool.bindings.lives.ages.items()
+            ],
+            "prefixes": [
+                [digest, prefix.tokens, dict(prefix.warm)]
+                for digest, prefix in pool.prefixes.by_digest.items()
+            ],
         },
         "accounts": {account_id: _dump_account(s) for account_id, s in pool.states.items()},
         "bindings": [_dump_binding(b) for b in pool.bindings.by_key.values()],
@@ -70,6 +89,7 @@ def load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
 
 
 def _load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
+    _load_learned(pool, data.get("learned"))  # older snapshots lack it
     for account_id, saved in data["accounts"].items():
         state = pool.states.get(account_id)
         if state is not None:
@@ -89,6 +109,24 @@ def _load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
     pool.harm.cache_tokens_lost = data["harm"]["cache_tokens_lost"]
     pool.prices.outputs.update(data["prices"]["outputs"])
     pool.prices.mean, pool.prices.seen = data["prices"]["mean"], data["prices"]["seen"]
+    pool.prices.session_work = float(data["prices"].get("session_work", 0.0))
+    pool.prices.session_count = float(data["prices"].get("session_count", 0.0))
+
+
+def _load_learned(pool: Pool, saved: Mapping[str, Any] | None) -> None:
+    if saved is None:
+        return
+    pool.index.yardstick.per_token.update(saved["yardstick"])
+    if len(saved["demand"]) == HOURS:
+        pool.index.demand.set(saved["demand"])
+    lives = pool.bindings.lives
+    for account_id, asked_s, told, hits, misses, oldest in saved["lives"]:
+        if account_id == "" or account_id in pool.states:
+            ages = Ages(list(hits), list(misses), list(oldest), int(told))
+            lives.keep(account_id, float(asked_s), ages)
+    for digest, tokens, warm in saved["prefixes"]:
+        known = {a: float(until) for a, until in warm.items() if a in pool.states}
+        pool.prefixes.by_digest[digest] = Prefix(_time(tokens), OrderedDict(known))
 
 
 def _dump_account(state: AccountState) -> dict[str, Any]:
@@ -130,7 +168,12 @@ def _dump_window(window: QuotaWindow) -> dict[str, Any]:
         "read_at": window.read_at,
         "closed_until": window.closed_until,
         "history": [list(point) for point in window.history],
+        "slope": _dump_slope(window.slope) if window.reset_at is not None else None,
     }
+
+
+def _dump_slope(slope: Slope) -> list[Any]:
+    return [slope.per_token, slope.spread, slope.n, slope.outside]
 
 
 def _load_account(pool: Pool, state: AccountState, saved: Mapping[str, Any], now: float) -> None:
@@ -169,6 +212,9 @@ def _load_window(pool: Pool, state: AccountState, saved: Mapping[str, Any]) -> N
     window.status, window.read_at = saved["status"], _time(saved["read_at"])
     window.closed_until = _time(saved["closed_until"])
     window.source = "restored"
+    if (slope := saved.get("slope")) is not None:
+        found = window.slope
+        found.per_token, found.spread, found.n, found.outside = slope
     window.history.extend((float(at), float(used)) for at, used in saved["history"])
 
 
@@ -189,5 +235,5 @@ def _dump_binding(binding: Binding) -> dict[str, Any]:
         "turns": binding.turns,
         "moves": binding.moves,
         "protected": binding.protected,
-        "warm": {a: [w.until, w.tokens, w.proven] for a, w in binding.warm.items()},
+        "warm": {a: [w.until, w.tokens, w.proven, w.since] for a, w in binding.warm.items()},
     }

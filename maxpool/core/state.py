@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from maxpool.core.account import Account
     from maxpool.core.eligibility import Reason
     from maxpool.core.settings import PoolSettings
+    from maxpool.core.slope import Yardstick
 
 
 @dataclass(slots=True)
@@ -71,6 +72,9 @@ class AccountState:
     probing: Probing = field(default_factory=Probing)
     tally: Tally = field(default_factory=Tally)
     last_error: LastError | None = None
+    recent: OrderedDict[str, float] = field(default_factory=OrderedDict)  # session: last turn here
+    leases: int = 0
+    position: int = 0  # in the owner's order
 
     def slots(self, settings: PoolSettings) -> int:
         """The most leases at once."""
@@ -96,6 +100,24 @@ class AccountState:
         """A burst with two or more in flight: half of what was in flight is the new L."""
         self.shrunk_to = max(min(self.in_flight, self.soft_limit(now, settings)) / 2.0, 1.0)
         self.shrunk_at = now
+
+    def seen(self, session: str, now: float, settings: PoolSettings) -> None:
+        """A session has a turn here."""
+        recent = self.recent
+        recent[session] = now
+        recent.move_to_end(session)
+        oldest = now - settings.outgrow_window_s
+        while len(recent) > settings.max_recent_sessions or next(iter(recent.values())) < oldest:
+            recent.popitem(last=False)
+
+    def room(self, now: float, yardstick: Yardstick, settings: PoolSettings) -> float:
+        """Work left before a window closes, shared among the sessions that grow here."""
+        room = self.quota.room(now, yardstick, self.account.plan_weight)
+        if room == math.inf:
+            return room
+        oldest = now - settings.outgrow_window_s
+        growing = sum(at >= oldest for at in self.recent.values()) if self.recent else 0
+        return room / (0.5 + 0.5 * growing)
 
     def cool(self, reason: Reason, until: float) -> None:
         """Set aside until then; a second, shorter cooldown never shortens the first."""
@@ -136,6 +158,8 @@ class AccountState:
             self.cooldowns = {r: t for r, t in self.cooldowns.items() if t > old}
         if self.health.open_until and self.health.open_until <= old:
             self.health.open_until = 0.0
+        while self.recent and next(iter(self.recent.values())) < now - settings.outgrow_window_s:
+            self.recent.popitem(last=False)
         if self.model_benches:
             ended = [m for m, (_, until) in self.model_benches.items() if until <= now]
             for model in ended:

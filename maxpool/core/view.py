@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from maxpool.core.eligibility import Context, Reason, Unavailable, account_state
@@ -316,7 +317,12 @@ _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 def outcome_class(outcome: Outcome) -> str:
     """The outcome's class as one word: `quota_exceeded`."""
-    return _WORD.sub("_", type(outcome).__name__).lower()
+    return _word(type(outcome).__name__)
+
+
+@cache
+def _word(name: str) -> str:
+    return _WORD.sub("_", name).lower()
 
 
 def outcome_text(outcome: Outcome) -> str:

@@ -10,19 +10,28 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from maxpool.core.slope import Slope
+
 if TYPE_CHECKING:
     from maxpool.core.lease import Reading
+    from maxpool.core.settings import PoolSettings
 
 FAR_FUTURE_S = 40 * 86_400.0
 """No window is longer than a month: a reset further away is a broken number."""
+READING_NOISE = 0.003
+"""Readings are rounded to 0.01: their standard deviation from the truth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burn:
-    """How fast a window fills: share per hour, from `n` readings."""
+    """How fast a window fills: share per hour, from `n` readings, give or take `error`.
+
+    `error` is one standard error of the slope; None while two readings leave no doubt to measure.
+    """
 
     per_hour: float
     n: int
+    error: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,11 +50,17 @@ class QuotaWindow:
     source: str = "headers"
     closed_until: float | None = None
     history: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=64))
+    slope: Slope = field(default_factory=Slope)
 
     @property
     def of_family(self) -> bool:
         """Whether this is a model family's window (`7d:opus`)."""
         return ":" in self.name
+
+    @property
+    def family(self) -> str:
+        """The model family of such a window, "" for an account-wide one."""
+        return self.name.partition(":")[2]
 
     def expired(self, now: float) -> bool:
         """Whether the known reset has passed, so that the window is empty again."""
@@ -119,35 +134,55 @@ class QuotaWindow:
         if self.closed_until is None or until > self.closed_until:
             self.closed_until = until
 
-    def merge(self, reading: Reading, now: float, source: str, jitter_s: float) -> None:
-        """Take in what a source says, if it speaks of this window and not of an earlier one."""
+    def merge(
+        self, reading: Reading, now: float, source: str, settings: PoolSettings, spent: float = 0.0
+    ) -> bool:
+        """Take in what a source says, if it speaks of this window and not of an earlier one.
+
+        `spent`: work burned on the account so far. True when the reading taught the slope something.
+        """
         reset_at = reading.reset_at
         if reset_at is not None and not now - FAR_FUTURE_S < reset_at < now + FAR_FUTURE_S:
             reset_at = None
         running = self.reset_at is not None and self.reset_at > now
         if reset_at is not None and reset_at <= now and running:
-            return  # an old answer about a window that has ended
+            return False  # an old answer about a window that has ended
         same = reset_at is None or (
-            self.reset_at is not None and abs(reset_at - self.reset_at) <= jitter_s
+            self.reset_at is not None and abs(reset_at - self.reset_at) <= settings.reset_jitter_s
         )
         if not same or self.expired(now):
             self.utilization, self.status = None, None
             self.history.clear()
+            self.slope.begin()
             self.reset_at = reset_at
         elif self.reset_at is None:
             self.reset_at = reset_at
-        self._take(reading, now, source)
+        return self._take(reading, now, source, settings, spent)
 
-    def _take(self, reading: Reading, now: float, source: str) -> None:
-        utilization = reading.utilization
+    def _take(
+        self, reading: Reading, now: float, source: str, settings: PoolSettings, spent: float
+    ) -> bool:
+        utilization, taught = reading.utilization, False
         if utilization is None and reading.status == "rejected":
             utilization = max(self.utilization or 0.0, 1.0)
-        if utilization is not None:
+        if utilization is not None and not self._stale(utilization, now, source, settings):
             self.utilization = max(utilization, 0.0)
             self.read_at, self.source = now, source
             self._remember(now, self.utilization)
+            step = settings.learn_step_5h if self.name == "5h" else settings.learn_step_7d
+            taught = self.slope.read(self.utilization, spent, step, settings)
         if reading.status is not None:
             self.status = reading.status
+        return taught
+
+    def _stale(self, utilization: float, now: float, source: str, settings: PoolSettings) -> bool:
+        """A window only fills: less than a fresh reading showed is an answer that came late."""
+        if self.utilization is None or utilization >= self.utilization or self.read_at is None:
+            return False
+        if self.source == "restored":
+            return False
+        lag_s = settings.probe_lag_s if source == "probe" else settings.reading_lag_s
+        return 0.0 <= now - self.read_at < lag_s
 
     def _remember(self, now: float, utilization: float) -> None:
         gap = self.length_s / 1200  # 64 entries then cover the last hour of a 5 h window
@@ -176,4 +211,14 @@ class QuotaWindow:
             sum(w * (x - mean_x) * (y - mean_y) for w, (x, y) in zip(weights, points, strict=True))
             / spread
         )
-        return Burn(per_hour=max(slope, 0.0) * 3600.0, n=len(points))
+        error = None
+        if (n := len(points)) > 2:
+            left = sum(
+                w * (y - mean_y - slope * (x - mean_x)) ** 2
+                for w, (x, y) in zip(weights, points, strict=True)
+            )
+            # Rounding alone makes equal readings out of unequal ones: never surer than that.
+            noise = left / total * n / (n - 2) + READING_NOISE**2
+            pull = sum((w * (x - mean_x)) ** 2 for w, (x, _) in zip(weights, points, strict=True))
+            error = math.sqrt(noise * pull) / spread * 3600.0
+        return Burn(per_hour=max(slope, 0.0) * 3600.0, n=n, error=error)

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from maxpool.core.binding import Warmth
-from maxpool.core.cost import Cost, Prices, Weigher, weekly_price
+from maxpool.core.cost import Cost, Prices, Weeks, Weigher
+from maxpool.core.demand import Demand
 from maxpool.core.eligibility import Reason
 from maxpool.core.lease import Reading, TokenUsage
 from maxpool.core.settings import PoolSettings
+from maxpool.core.slope import Yardstick
 from maxpool.core.state import AccountState
 from tests.make import DAY, NOW, account, ask
 
@@ -31,11 +33,21 @@ def prices(mean: float = 0.0) -> Prices:
 
 
 def weigh(s: AccountState, mean: float = 0.0, **given: Any) -> Cost:
-    fields = {"warm": {}, "parent_id": None, "home_id": None, "unknown": 0.5, **given}
+    fields = {"warm": {}, "unknown": 0.5, **given}
     unknown = fields.pop("unknown")
-    now = fields.pop("now", NOW)
+    weeks = weeks_at(fields.pop("now", NOW))
     request = fields.pop("request", ask())
-    return Weigher(request, now, prices(mean), **fields).cost(s, unknown)
+    learned = fields.pop("prices", prices(mean))
+    return Weigher(request, weeks, learned, Yardstick(), **fields).cost(s, unknown)
+
+
+def weeks_at(now: float, demand: Demand | None = None) -> Weeks:
+    demand = demand or Demand()
+    return Weeks(demand, SETTINGS, now, demand.at(now))
+
+
+def weekly_price(s: AccountState, now: float, unknown: float) -> float:
+    return weeks_at(now).of(s, unknown)
 
 
 @pytest.mark.parametrize(
@@ -68,17 +80,17 @@ def test_a_requests_weight_in_price_weighted_tokens(given, cached, weight):
 )
 def test_the_weekly_price_follows_its_formula(used, ahead, price):
     s = state(Reading("7d", used, NOW + ahead))
-    assert weekly_price(s, NOW, 0.5, SETTINGS) == pytest.approx(price, rel=1e-4)
+    assert weekly_price(s, NOW, 0.5) == pytest.approx(price, rel=1e-4)
 
 
 def test_an_unknown_week_counts_as_the_median_half_way_through():  # S6
-    assert weekly_price(state(), NOW, 0.7, SETTINGS) == pytest.approx(1.822119)  # exp(.6)
-    assert weekly_price(state(Reading("7d", 0.2)), NOW, 0.7, SETTINGS) == pytest.approx(0.40657)
+    assert weekly_price(state(), NOW, 0.7) == pytest.approx(1.822119)  # exp(.6)
+    assert weekly_price(state(Reading("7d", 0.2)), NOW, 0.7) == pytest.approx(0.40657)
 
 
 def test_a_week_that_ended_is_a_whole_new_one():
     s = state(Reading("7d", 0.9, NOW + 5))
-    assert weekly_price(s, NOW + 5, 0.5, SETTINGS) == pytest.approx(1.0)
+    assert weekly_price(s, NOW + 5, 0.5) == pytest.approx(1.0)
 
 
 def test_the_quota_term_is_the_weekly_price_times_the_relative_weight():
@@ -144,7 +156,7 @@ def test_failures_in_a_row_cost_five_each():
 
 
 def test_the_total_is_the_sum_of_all_terms():
-    assert Cost(1.0, 2.0, -50.0, -1.0, 4.0, 5.0).total == -39.0
+    assert Cost(1.0, 2.0, 3.0, -50.0, -1.0, -2.0, 4.0, 5.0).total == -38.0
 
 
 def test_the_mean_weight_is_plain_at_first_and_slow_later():

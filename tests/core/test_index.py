@@ -17,7 +17,7 @@ from maxpool import (
     TransientFailure,
     UsageReport,
 )
-from maxpool.core import select
+from maxpool.core import field
 from maxpool.core.cost import Weigher
 from maxpool.core.eligibility import check
 from maxpool.core.index import signature
@@ -52,7 +52,7 @@ def looks(monkeypatch):
 
         return wrapped
 
-    monkeypatch.setattr(select, "check", counting("check", check))
+    monkeypatch.setattr(field, "check", counting("check", check))
     monkeypatch.setattr(Weigher, "cost", counting("cost", Weigher.cost))
     return counted
 

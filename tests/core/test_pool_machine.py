@@ -49,7 +49,6 @@ from maxpool import (
     Wait,
 )
 from maxpool.core.binding import session_key
-from maxpool.core.cost import Weigher
 from maxpool.core.eligibility import BY_EVENT, Context, Eligible, check
 from maxpool.core.health import HealthState
 from maxpool.core.queue import class_of
@@ -164,17 +163,7 @@ class PoolMachine(RuleBasedStateMachine):
             pool.settings, pool.plan_in_flight, emergency=emergency, throttle=pool.throttle
         )
         binding = pool.bindings.find(session_key(request), now)
-        parent = None
-        if request.agent is not None and binding is None:
-            parent = pool.bindings.find(session_key(request, parent=True), now)
-        weigher = Weigher(
-            request,
-            now,
-            pool.prices,
-            binding.warm if binding is not None else {},
-            parent.home if parent is not None else None,
-            binding.home if binding is not None else None,
-        )
+        weigher = pool.selector.weigher(request, binding, now, ctx)
         found = []
         for account_id, state in pool.states.items():
             if account_id in exclude or not isinstance(check(state, request, now, ctx), Eligible):
@@ -414,8 +403,18 @@ class PoolMachine(RuleBasedStateMachine):
 def everything(pool: Pool) -> bytes:
     """All that a reader could change."""
     index = pool.index
-    parts = (pool.states, pool.bindings, pool.queue, pool.throttle, pool.prices, pool.running)
-    return pickle.dumps((parts, index.lanes, index.places, index.weeks, pool.revision))
+    parts = (
+        pool.states,
+        pool.bindings,
+        pool.prefixes,
+        pool.queue,
+        pool.throttle,
+        pool.prices,
+        pool.running,
+        pool.decisions,
+    )
+    learned = (index.demand, index.yardstick, index.parked)
+    return pickle.dumps((parts, learned, index.lanes, index.places, index.weeks, pool.revision))
 
 
 def memory(pool: Pool, now: float) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from maxpool.core.lease import Reading
+from maxpool.core.settings import PoolSettings
 from maxpool.core.window import FAR_FUTURE_S, QuotaWindow
 from tests.make import DAY, HOUR, NOW
 
@@ -19,7 +20,7 @@ def window(name: str = "7d", **given) -> QuotaWindow:
 
 
 def merge(w: QuotaWindow, now: float = NOW, source: str = "headers", **reading) -> QuotaWindow:
-    w.merge(Reading(w.name, **reading), now, source, 60.0)
+    w.merge(Reading(w.name, **reading), now, source, PoolSettings())
     return w
 
 

@@ -1,0 +1,194 @@
+"""The field of one request: the accounts that may serve it, weighed as far as it takes to know the best.
+
+Lanes (see `core/index`) are cut off where quota alone costs more than the best so far; what stood
+behind is kept for whoever asks why. Chooses nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from heapq import nsmallest
+from typing import TYPE_CHECKING, Any
+
+from maxpool.core.cost import LaneCut, Weigher
+from maxpool.core.decisions import SHOWN_CANDIDATES
+from maxpool.core.eligibility import Context, Eligible, Unavailable, check
+from maxpool.core.strategy import STRATEGIES, Asking, Strategy
+
+if TYPE_CHECKING:
+    from maxpool.core.account import Account
+    from maxpool.core.binding import Binding
+    from maxpool.core.index import Lane
+    from maxpool.core.select import Selector
+    from maxpool.core.state import AccountState
+
+Rank = tuple[Any, ...]
+"""(what comes before cost, the strategy's word, lease order, cost, id): the lowest serves."""
+
+
+@dataclass(slots=True)
+class Field:
+    """All accounts that may serve a request, as far as they had to be weighed."""
+
+    ranks: list[Rank] = field(default_factory=list)
+    cuts: list[LaneCut] = field(default_factory=list)
+    closed: dict[str, int] = field(default_factory=dict)
+
+    def miss(self, block: Unavailable, n: int = 1) -> None:
+        """Accounts that are open, and yet cannot carry this request."""
+        name = block.reason.value
+        self.closed[name] = self.closed.get(name, 0) + n
+
+
+def before_cost(selector: Selector, account: Account, ctx: Context) -> tuple[object, ...]:
+    """What comes before cost, lower first."""
+    return (
+        account.id != selector.preferred,
+        account.priority,
+        account.paid and ctx.settings.key_price != "always",
+        account.tier,
+    )
+
+
+def median(selector: Selector, state: AccountState, ctx: Context) -> float:
+    """What an unknown weekly use of the account counts as."""
+    return selector.index.median_week(state.account.plan, ctx.settings.unknown_utilization)
+
+
+def rank_of(selector: Selector, state: AccountState, weigher: Weigher, ctx: Context) -> Rank:
+    """The rank of one account by cost, in full."""
+    cost = weigher.cost(state, median(selector, state, ctx))
+    account = state.account
+    before = before_cost(selector, account, ctx)
+    return (before, (cost.total,), state.lease_order, cost, account.id)
+
+
+def field_of(
+    selector: Selector,
+    weigher: Weigher,
+    binding: Binding | None,
+    exclude: frozenset[str],
+    ctx: Context,
+) -> Field:
+    """The accounts that may serve, weighed as far as it takes to know the best."""
+    found = Field()
+    strategy = STRATEGIES[ctx.settings.strategy]
+    if strategy is not None:
+        asking = Asking(weigher.now, binding, selector.leased)
+        return _by_strategy(selector, (strategy, asking), weigher, exclude, ctx)
+    alone = _individuals(selector, weigher)
+    for account_id in (*alone, *selector.index.special):
+        state = selector.states.get(account_id)
+        if state is None or account_id in exclude:
+            continue
+        block = check(state, weigher.request, weigher.now, ctx)
+        if isinstance(block, Eligible):
+            found.ranks.append(rank_of(selector, state, weigher, ctx))
+        elif account_id in selector.index.special:
+            found.miss(block)
+    if weigher.request.owner is None:
+        skip = exclude.union(alone) if alone else exclude
+        _lanes(selector, found, weigher, skip, ctx)
+    return found
+
+
+def _lanes(
+    selector: Selector, found: Field, weigher: Weigher, skip: frozenset[str], ctx: Context
+) -> None:
+    """Add the best of each lane; a lane ends where quota alone costs more than the best so far."""
+    best = min((r[:2] for r in found.ranks), default=None)
+    for lane in selector.index.lanes.values():
+        before = (True, *before_cost(selector, lane.sample.account, ctx)[1:])  # none is preferred
+        if best is not None and before > best[0]:
+            continue
+        block = check(lane.sample, weigher.request, weigher.now, ctx)
+        if not isinstance(block, Eligible):
+            found.miss(block, len(lane.entries))
+            continue
+        best = _lane(found, lane, _cut(selector, lane, before, weigher), skip, best)
+
+
+def _cut(selector: Selector, lane: Lane, before: tuple[object, ...], weigher: Weigher) -> LaneCut:
+    median = 0.0
+    if lane.median_of is not None:
+        median = selector.index.median_week(
+            lane.median_of[0], selector.prices.settings.unknown_utilization
+        )
+    week = lane.sample.quota.windows.get("7d")
+    weeks = weigher.weeks
+    shift = weeks.shift(lane.form, median, *(() if week is None else (week.length_s,)))
+    return LaneCut(
+        before,
+        lane.congestion,
+        lane.failures,
+        shift,
+        weigher.cold_weight,
+        weeks,
+        selector.prices.session_mean,
+    )
+
+
+def _lane(
+    found: Field,
+    lane: Lane,
+    cut: LaneCut,
+    skip: frozenset[str],
+    best: tuple[Any, ...] | None,
+) -> tuple[Any, ...] | None:
+    fixed = cut.congestion + cut.failures
+    weighed = 0
+    for order, lease_order, account_id, room in lane.entries:
+        weighed += 1
+        if account_id in skip:
+            continue
+        least = fixed + cut.weeks.price(order + cut.shift) * cut.weight
+        if best is not None and (cut.before, (least,)) > best:
+            weighed -= 1
+            break
+        cost = cut.cost(order, room)
+        rank = (cut.before, (cost.total,), lease_order, cost, account_id)
+        found.ranks.append(rank)
+        best = rank[:2] if best is None or rank[:2] < best else best
+    rest = lane.entries[weighed : weighed + SHOWN_CANDIDATES]
+    if rest:
+        found.cuts.append(cut._replace(entries=[e for e in rest if e[2] not in skip]))
+    return best
+
+
+def _by_strategy(
+    selector: Selector,
+    asked: tuple[Strategy, Asking],
+    weigher: Weigher,
+    exclude: frozenset[str],
+    ctx: Context,
+) -> Field:
+    """Every account that may serve, ranked by the strategy; costs are for those that are shown."""
+    found, ranked = Field(), []
+    strategy, asking = asked
+    for account_id, state in selector.states.items():
+        block = check(state, weigher.request, weigher.now, ctx)
+        if account_id in exclude:
+            continue
+        if not isinstance(block, Eligible):
+            found.miss(block)
+            continue
+        before = before_cost(selector, state.account, ctx)
+        ranked.append((before, strategy.rank(state, asking), state.lease_order, account_id))
+    for before, rank, order, account_id in nsmallest(SHOWN_CANDIDATES, ranked):
+        state = selector.states[account_id]
+        cost = weigher.cost(state, median(selector, state, ctx))
+        found.ranks.append((before, rank, order, cost, account_id))
+    return found
+
+
+def _individuals(selector: Selector, weigher: Weigher) -> list[str]:
+    # Accounts with a term of their own are not represented by their lane.
+    if weigher.request.owner is not None:
+        return [weigher.request.owner]
+    names = dict.fromkeys(weigher.warm)
+    if weigher.prefix is not None and weigher.prefix.tokens:
+        names.update(dict.fromkeys(weigher.prefix.warm))
+    for name in (weigher.parent_id, selector.preferred):
+        if name is not None:
+            names[name] = None
+    return [name for name in names if name not in selector.index.special]
