@@ -70,12 +70,18 @@ class Destination:
     `base_url`: origin plus optional path prefix, no trailing slash. `auth_header`: `auto` (told by
     the secret's prefix), `bearer`, `x-api-key`, `none` or any header's name. `headers`: static
     extras. `strip_beta_headers`: `anthropic-beta` values that this origin does not take.
+    `deadline_header` takes the milliseconds left. `cost_header` and `cost_event` say what an answer
+    cost, in USD. `strip_events`: events that are no part of the answer and stay here.
     """
 
     base_url: str
     auth_header: str = "auto"
     headers: tuple[tuple[str, str], ...] = ()
     strip_beta_headers: frozenset[str] = frozenset()
+    deadline_header: str | None = None
+    cost_header: str | None = None
+    cost_event: str | None = None
+    strip_events: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

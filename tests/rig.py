@@ -7,6 +7,7 @@ waits for nothing it does not look at.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import socket
 import struct
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 MODEL = "claude-sonnet-5-5"
 JSON = {"content-type": "application/json", "anthropic-version": "2023-06-01"}
+ADMIN_KEY = "the-admin-key"
 CLAUDE_CODE = {"user-agent": "claude-cli/2.1.329 (external, cli)", "x-app": "cli"}
 
 
@@ -118,6 +120,12 @@ class Rig:
     @property
     def url(self) -> str:
         return self.server.url
+
+    async def admin(self, method: str, path: str, body: Any = None, **more: str) -> Got:
+        """Ask the admin API, with its key."""
+        headers = {**JSON, "x-maxpool-admin-key": ADMIN_KEY, **more}
+        sent = b"" if body is None else json.dumps(body).encode()
+        return await self.send(method, f"/admin{path}", headers, sent)
 
     async def post(
         self,
@@ -282,7 +290,9 @@ async def rig(
     await upstream.start()
     config = config_of(upstream.url, people, sections)
     quick = {"retry_same_s": (0.0, 0.01), "backoff_s": (0.0, 0.01), **(limits or {})}
-    proxy = build(config, clock=clock, store=store, secrets=InventedSecrets(people))
+    digest = hashlib.sha256(ADMIN_KEY.encode()).hexdigest()
+    secrets = InventedSecrets(people)
+    proxy = build(config, clock=clock, store=store, secrets=secrets, admin_digest=digest)
     proxy.pulse.limits = replace(limits_of(config), **quick)
     proxy.forwarder.limit(proxy.pulse.limits)
     server = Server(proxy.app, graceful_s=0.2)

@@ -13,6 +13,8 @@ from maxpool.config.load import parse
 from maxpool.core.cost import Cost
 from maxpool.core.eligibility import Reason
 from maxpool.core.health import draw
+from maxpool.service.roster import SETTINGS
+from maxpool.web.admin import Admin
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,6 +37,24 @@ def test_every_cost_term_is_explained():
 
 def test_the_health_table_is_the_codes_own():
     assert draw() in README
+
+
+def test_the_admin_api_is_told_completely_and_truly():
+    section = README.split("<!-- admin")[1].split("\n\n")[0]
+    told = set(re.findall(r"`((?:GET|POST|PATCH|DELETE) /admin/[^`]+)`", section))
+    names = {"account": "ID", "session:path": "ID", "request": "REQUEST"}
+    endpoints = Admin(None, None).endpoints()  # type: ignore[arg-type]
+    served = {
+        f"{method} {re.sub(r'{([^}]+)}', lambda found: names[found[1]], path)}"
+        for path, handlers in endpoints.items()
+        for method in handlers
+    }
+    assert told == served
+
+
+def test_what_can_be_changed_of_an_account_is_told():
+    (row,) = [line for line in README.splitlines() if "`PATCH /admin/accounts/ID`" in line]
+    assert set(re.findall(r"`([a-z]+)`", row)) == {*SETTINGS, "enabled"}
 
 
 @pytest.mark.parametrize("verb", VERBS)

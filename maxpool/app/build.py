@@ -29,15 +29,18 @@ from maxpool.service.forward import Forwarder
 from maxpool.service.keeper import Keeper
 from maxpool.service.limits import Limits, limits_of
 from maxpool.service.models import ModelList
+from maxpool.service.operate import Operator
 from maxpool.service.origins import EVERYONE, Origins, origin_of, origins_in
 from maxpool.service.pulse import Pulse
 from maxpool.service.reload import Reloader
 from maxpool.service.revival import Revival
+from maxpool.service.roster import GivenSecrets, Roster
 from maxpool.service.stats import Stats
 from maxpool.service.tasks import Tasks
 from maxpool.service.timers import Timers
 from maxpool.service.tokens import Tokens
 from maxpool.service.waiting import WaitingRoom
+from maxpool.web.admin import Admin
 from maxpool.web.application import Surfaces, application
 from maxpool.web.guard import Guard, rules_of
 from maxpool.web.messages import BodyLimits, Messages, Passthrough
@@ -68,6 +71,10 @@ def destinations_of(config: Config) -> dict[str, Destination]:
             auth_header=entry.auth_header,
             headers=tuple(entry.headers.items()),
             strip_beta_headers=frozenset(entry.strip_beta_headers),
+            deadline_header=entry.deadline_header,
+            cost_header=entry.cost_header.lower() if entry.cost_header is not None else None,
+            cost_event=entry.cost_event,
+            strip_events=frozenset(entry.strip_events),
         )
         for entry in config.accounts
     }
@@ -95,7 +102,10 @@ class Maxpool:
     secrets: SecretSource
     notices: list[str]
     revival: Revival
+    roster: Roster
+    admin_digest: str = ""
     forwarder: Forwarder = field(init=False)
+    operator: Operator = field(init=False)
     reloader: Reloader = field(init=False)
     app: Guard = field(init=False)
 
@@ -111,6 +121,8 @@ class Maxpool:
             config_error=self.reloader.error,
             notices=(*self.notices, *self.revival.notices(), *self.reloader.notices()),
             jobs=jobs,
+            runtime=frozenset(self.roster.added),
+            overrides=self.roster.overrides(),
         )
 
     @asynccontextmanager
@@ -141,8 +153,18 @@ class Maxpool:
         Raises before anything has changed; running requests keep what they have.
         """
         rules = rules_of(bound_where(config, self.reloader.first), self.secrets.resolve)
-        now, limits = self.clock.now(), limits_of(config)
-        reconfigure(self.pool, derive.pool_settings(config), now)
+        limits = limits_of(config)
+        reconfigure(self.pool, derive.pool_settings(config), self.clock.now())
+        for name in self.roster.follow(config):
+            log.info("account %s: the config has it now, the run-time one is gone", name)
+        self.app.admit(rules)
+        self.forwarder.limit(limits)
+        self.pulse.limits = limits
+        self.settle()
+
+    def settle(self) -> None:
+        """Make the roster's accounts the pool's; running requests keep what they have."""
+        config, now = self.roster.effective(), self.clock.now()
         fresh = {account.id: account for account in derive.accounts(config)}
         for account_id in [known for known in self.pool.states if known not in fresh]:
             self.pool.remove(account_id, now)
@@ -150,13 +172,13 @@ class Maxpool:
             state = self.pool.states.get(account.id)
             if state is None or state.account != account:
                 self.pool.update(account, now)
+        preferred = self.pool.states.get(self.pool.selector.preferred or "")
+        if preferred is not None and not preferred.enabled:
+            self.pool.command(Command("automatic"), now)
         self.destinations.clear()
         self.destinations.update(destinations_of(config))
         self.tokens.refer(references_of(config), plans_of(config))
         self.bind_origins()
-        self.app.admit(rules)
-        self.forwarder.limit(limits)
-        self.pulse.limits = limits
         self.waiting.wake()
         self.tasks.spawn(self.revival.look(), "secrets")
 
@@ -167,7 +189,9 @@ class Maxpool:
         `MaxpoolError` for a name nobody has.
         """
         now, ids = self.clock.now(), ids_of(self.config, frozenset(confirmed))
-        for moved in self.origins.bind(self.destinations, ids):
+        # A run-time account names its origin and its secret together: there is nothing to confirm.
+        configured = {a: d for a, d in self.destinations.items() if a not in self.roster.added}
+        for moved in self.origins.bind(configured, ids):
             name = self.pool.states[moved.account_id].account.name
             if moved.locks:
                 reason = (
@@ -199,7 +223,7 @@ def plans_of(config: Config) -> frozenset[str]:
     return frozenset(e.stable_id for e in config.accounts if e.kind == "subscription")
 
 
-def build(
+def build(  # noqa: PLR0913 - parts, all by name
     config: Config,
     *,
     store: StateStore | None = None,
@@ -207,10 +231,12 @@ def build(
     clock: Clock | None = None,
     secrets: SecretSource | None = None,
     load: Callable[[], Loaded] | None = None,
+    admin_digest: str = "",
 ) -> Maxpool:
     """A proxy for that config; it binds nothing and starts nothing.
 
-    `load` reads the config file again, when it changed.
+    `load` reads the config file again, when it changed. `admin_digest`: the admin key's SHA-256 in
+    hex; without it the admin API answers nobody.
     """
     clock = clock or SystemClock()
     folder = config_path.parent if config_path is not None else None
@@ -220,7 +246,8 @@ def build(
     pool = _pool(config, store, clock.now(), (notices, origins, destinations))
     limits, tasks = limits_of(config), Tasks()
     ca_file = config.upstream.ca_file
-    tokens = Tokens(secrets, references_of(config), plans_of(config))
+    given = GivenSecrets(secrets)
+    tokens = Tokens(given, references_of(config), plans_of(config))
     waiting = WaitingRoom(pool, clock, limits, tasks)
     built = Maxpool(
         config=config,
@@ -244,6 +271,8 @@ def build(
         destinations=destinations,
         secrets=secrets,
         notices=notices,
+        roster=Roster(config, given),
+        admin_digest=admin_digest,
     )
     again = load or (lambda: Loaded(config=config, path=config_path))
     built.reloader = Reloader(config, clock, again, built.apply, clock.now())
@@ -267,10 +296,19 @@ def _wire(built: Maxpool, limits: Limits) -> None:
         built.stats,
         local_utc_offset_s,
     )
+    built.operator = Operator(
+        pool=built.pool,
+        roster=built.roster,
+        reloader=built.reloader,
+        waiting=built.waiting,
+        clock=built.clock,
+        settle=built.settle,
+        config_path=built.config_path,
+    )
     listing = ModelList(built.pool, built.upstream, built.tokens, built.clock, built.destinations)
     surfaces = _surfaces(built, built.forwarder, listing)
     rules = rules_of(built.config, built.secrets.resolve)
-    built.app = application(surfaces, rules, chance.token, built.lifespan)
+    built.app = application(surfaces, rules, chance.token, built.lifespan, built.admin_digest)
 
 
 def _surfaces(built: Maxpool, forwarder: Forwarder, listing: ModelList) -> Surfaces:
@@ -282,6 +320,7 @@ def _surfaces(built: Maxpool, forwarder: Forwarder, listing: ModelList) -> Surfa
         count_tokens=Messages(forwarder, built.pulse, built.tasks, bodies, counts_tokens=True),
         models=Models(listing),
         status=StatusPages(built.pool, built.stats, built.clock, built.facts),
+        admin=Admin(built.operator, forwarder.traces),
         open_paths=tuple(server.allowed_paths),
         passthrough=Passthrough(forwarder, built.pulse, built.tasks, bodies),
     )

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 from maxpool.adapters.lock import lock_state_folder
 from maxpool.adapters.process import raise_open_files_limit
 from maxpool.adapters.server import Server
+from maxpool.adapters.statefiles import AdminKey, address_told, admin_key
 from maxpool.adapters.store import SqliteStateStore
 from maxpool.config import derive
 from maxpool.config.load import Loaded
 from maxpool.config.load import load as load_config
 from maxpool.core.snapshot import VERSION as SNAPSHOT_VERSION
+from maxpool.errors import StateError
 from maxpool.service.logs import set_up_logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from maxpool.config.model import Config
 
@@ -46,15 +49,18 @@ async def run(
             store=store,
             config_path=loaded.path,
             load=lambda: load_config(loaded.path, overrides=loaded.overrides),
+            admin_digest=_admin_key(folder, announce).digest,
         )
         built.bind_origins(confirm)
         await built.revival.look()
         server = _server(built, config)
         stop = _signals()
+        built.operator.stop = stop.set
         with suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, built.reloader.reload)
         await server.start()
         settle_memory()
+        _tell_address(stack, folder, server.url, announce)
         announce(server.url)
         for notice in built.facts().notices:
             announce(notice)
@@ -72,6 +78,27 @@ async def run(
         second = _signals()
         await hurry_or_drain(server, second)
     return 0
+
+
+def _admin_key(folder: Path, announce: Callable[[str], None]) -> AdminKey:
+    """The admin key; without one the server serves, and only the admin API does not."""
+    try:
+        key = admin_key(folder)
+    except StateError as error:
+        announce(f"The admin API is off: {error.message}. {error.hint}.")
+        return AdminKey(digest="")
+    if key.notice is not None:
+        announce(key.notice)
+    return key
+
+
+def _tell_address(
+    stack: AsyncExitStack, folder: Path, url: str, announce: Callable[[str], None]
+) -> None:
+    try:
+        stack.enter_context(address_told(folder, url))
+    except StateError as error:
+        announce(f"Commands need --url: {error.message}. {error.hint}.")
 
 
 def settle_memory() -> None:

@@ -16,7 +16,21 @@ from maxpool.errors import ConfigError, MaxpoolError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VERBS = ("demo", "serve", "status", "env", "config")
+VERBS = (
+    "demo",
+    "serve",
+    "status",
+    "explain",
+    "accounts",
+    "sessions",
+    "pause",
+    "resume",
+    "env",
+    "config",
+    "reload",
+    "stop",
+    "simulate",
+)
 USAGE_ERROR = 2
 
 

@@ -27,6 +27,17 @@ def config_option(function: F) -> F:
     return option(function)
 
 
+def url_option(function: F) -> F:
+    """`--url URL`, for verbs that need the admin key."""
+    option = click.option(
+        "--url",
+        callback=address,
+        metavar="URL",
+        help="The server; default: the one that uses the state folder.",
+    )
+    return option(function)
+
+
 def json_option(function: F) -> F:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(

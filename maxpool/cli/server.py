@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from maxpool.errors import MaxpoolError, NotRunning
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 TIMEOUT_S = 5.0
@@ -28,14 +29,14 @@ def fetch_status(
     `certificate` is trusted besides the system's. Raises `NotRunning` when nothing answers, and
     `MaxpoolError` when what answers is not a maxpool that lets us look.
     """
-    status, body = _get(url, "/status", key, certificate)
+    headers = {"x-maxpool-key": key} if key else {}
+    status, data = ask(url, "GET", "/status", headers=headers, certificate=certificate)
     if status in (401, 403):
         raise MaxpoolError(
             f"the server at {url} does not let this command look (HTTP {status})",
             "Set MAXPOOL_KEY to one of its client keys and try again",
         )
-    data = _json(body) if status == http.client.OK else None
-    if not isinstance(data, dict) or "summary" not in data:
+    if status != http.client.OK or not isinstance(data, dict) or "summary" not in data:
         raise MaxpoolError(
             f"what answers at {url} is not maxpool (HTTP {status})",
             "Name the right address with --url",
@@ -43,14 +44,29 @@ def fetch_status(
     return data
 
 
-def _get(url: str, path: str, key: str | None, certificate: Path | None) -> tuple[int, bytes]:
-    parts = urlsplit(url)
-    headers = {"accept": "application/json"} | ({"x-maxpool-key": key} if key else {})
+def ask(
+    url: str,
+    method: str,
+    path: str,
+    *,
+    headers: Mapping[str, str],
+    body: object = None,
+    certificate: Path | None = None,
+) -> tuple[int, object]:
+    """Status and JSON of the answer, None where it is no JSON; `body` is sent as JSON.
+
+    Raises `NotRunning` when nothing answers, `MaxpoolError` when https is not to be trusted.
+    """
+    sent = {"accept": "application/json", **headers}
+    text = None if body is None else json.dumps(body).encode()
+    if text is not None:
+        sent["content-type"] = "application/json"
     connection = _connection(url, certificate)
     try:
-        connection.request("GET", parts.path.rstrip("/") + path, headers=headers)
+        target = urlsplit(url).path.rstrip("/") + path
+        connection.request(method, target, body=text, headers=sent)
         answer = connection.getresponse()
-        return answer.status, answer.read(MAX_ANSWER_BYTES)
+        return answer.status, _json(answer.read(MAX_ANSWER_BYTES))
     except ssl.SSLError as error:
         raise MaxpoolError(
             f"no trusted https at {url}: {error.reason}",

@@ -11,11 +11,14 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field
 
 from maxpool.config.fields import (
+    AuthHeader,
     BaseUrl,
+    EventName,
     HeaderName,
     HeaderText,
     HeaderValue,
     KeyReference,
+    ModelName,
     Name,
     Names,
     Plan,
@@ -67,6 +70,7 @@ class AccountConfig(Section):
     base_url: BaseUrl | None = None
     allow_http: bool = False
     format: Annotated[Literal["anthropic"], BeforeValidator(_format)] = "anthropic"
+    model: ModelName | None = None
     models: Mapping[Word, Word] = {}
     priority: int = 0
     enabled: bool = True
@@ -78,9 +82,13 @@ class AccountConfig(Section):
     serves: Names | None = None
     profiles: Names | None = None
     slots: Annotated[int, Field(ge=1)] | None = None
-    auth_header: HeaderName = "auto"
+    auth_header: AuthHeader = "auto"
     headers: Mapping[HeaderText, HeaderValue] = {}
     strip_beta_headers: Names = ()
+    deadline_header: HeaderText | None = None
+    cost_header: HeaderName | None = None
+    cost_event: EventName | None = None
+    strip_events: Annotated[tuple[EventName, ...], Field(strict=False)] = ()
 
     @property
     def stable_id(self) -> str:
@@ -107,3 +115,4 @@ class ClientKeyConfig(Section):
     name: Name
     sha256: Sha256 | None = None
     key: KeyReference | None = None
+    priority: Annotated[int, Field(ge=0, le=100)] = 0

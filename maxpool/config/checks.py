@@ -54,6 +54,7 @@ def find(parts: Parts) -> Iterator[Finding]:
     if parts.queue is not None:
         yield from _queue(parts.queue)
     yield from _unique(parts)
+    yield from _one_login_each(parts)
     for index, key in parts.client_keys:
         yield from _client_key(("client_keys", index), key)
     for index, account in parts.accounts:
@@ -111,6 +112,25 @@ def _unique(parts: Parts) -> Iterator[Finding]:
             yield Finding(path=(section, index, key), message=message)
 
 
+def _one_login_each(parts: Parts) -> Iterator[Finding]:
+    """A login that two entries used would have one quota and be counted as two (claim S13).
+
+    A provider's key may stand in several entries, each with models of its own.
+    """
+    shared = parts.upstream.base_url if parts.upstream is not None else ""
+    seen: dict[tuple[str, str], int] = {}
+    for index, account in parts.accounts:
+        if account.secret is None or account.kind == "provider" or not account.enabled:
+            continue
+        first = seen.setdefault((account.secret, account.base_url or shared), index)
+        if first != index:
+            yield Finding(
+                path=("accounts", index, "secret"),
+                message=f"is the login of entry {first + 1} already; one login is one account",
+                hint="the secret of another account; models, tiers and profiles need no second entry",
+            )
+
+
 def _client_key(path: Path, key: ClientKeyConfig) -> Iterator[Finding]:
     if (key.sha256 is None) == (key.key is None):
         both = key.sha256 is not None
@@ -139,7 +159,26 @@ def _account(
         yield Finding(
             path=(*path, "auth_header"), message="is none, so the secret would never be sent"
         )
+    yield from _names(path, account)
     yield from _serves(path, account, upstream)
+
+
+def _names(path: Path, account: AccountConfig) -> Iterator[Finding]:
+    """Keys that would say two different things of one model or one header."""
+    if account.model is not None and account.models:
+        yield Finding(
+            path=(*path, "model"),
+            message="sends every request under one name, so models beside it has no meaning",
+            hint=f'models = {{ "*" = "{account.model}" }}, or one of the two',
+        )
+    sent = {name.lower() for name in account.headers}
+    if account.auth_header.lower() in sent:
+        yield Finding(path=(*path, "headers"), message="sets the header that carries the secret")
+    deadline = (account.deadline_header or "").lower()
+    if deadline and deadline in {*sent, account.auth_header.lower()}:
+        yield Finding(
+            path=(*path, "deadline_header"), message="is a header that has another value already"
+        )
 
 
 def _serves(

@@ -35,6 +35,8 @@ def pool_settings(config: Config) -> PoolSettings:
         window_lengths={"5h": pool.window_5h_s, "7d": pool.window_7d_s},
         queue_limit=config.queue.limit,
         queue_max_wait_s=config.queue.max_wait_s,
+        queue_aging_s=config.queue.aging_s,
+        client_keys=len(config.client_keys),
         save_gap_s=config.storage.save_gap_s,
     )
 
@@ -57,7 +59,7 @@ def account(entry: AccountConfig) -> Account:
         serves=entry.programs,
         profiles=None if entry.profiles is None else frozenset(entry.profiles),
         format=entry.format,
-        models=dict(entry.models),
+        models=models(entry),
         slots=entry.slots,
     )
 
@@ -65,6 +67,11 @@ def account(entry: AccountConfig) -> Account:
 def accounts(config: Config) -> list[Account]:
     """Every account of the config, in file order."""
     return [account(entry) for entry in config.accounts]
+
+
+def models(entry: AccountConfig) -> dict[str, str]:
+    """The model map: as written, or every model under the one fixed name; empty = as named."""
+    return {"*": entry.model} if entry.model is not None else dict(entry.models)
 
 
 def provider(entry: AccountConfig) -> str:

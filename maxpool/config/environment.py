@@ -57,6 +57,11 @@ def client_key(env: Mapping[str, str] | None = None) -> str | None:
     return (environ() if env is None else env).get("MAXPOOL_KEY") or None
 
 
+def admin_key(env: Mapping[str, str] | None = None) -> str | None:
+    """The admin key for a server whose state folder is not here: $MAXPOOL_ADMIN_KEY."""
+    return (environ() if env is None else env).get("MAXPOOL_ADMIN_KEY") or None
+
+
 def _folder(env: Mapping[str, str], variable: str, under_home: str, elsewhere: str) -> Path:
     # Written out for Linux, where the rule is one line (XDG base directory specification), so that
     # the quick commands need no import beyond the standard library.

@@ -176,9 +176,52 @@ def _url_path(text: str) -> str:
     return text
 
 
+AUTH_WORDS: Final = frozenset({"auto", "bearer", "x-api-key", "none"})
+# Framing belongs to the HTTP client (RFC 9110 section 7.6.1), and what clients sent is never sent on.
+_FRAMING: Final = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade"}
+    | {"accept-encoding", "cookie"}
+)
+_ANSWER_EVENTS: Final = frozenset(
+    {"message_start", "message_delta", "message_stop", "ping", "error"}
+    | {"content_block_start", "content_block_delta", "content_block_stop"}
+)
+
+
+def _auth_header(text: str) -> str:
+    """`Bearer` is meant as `bearer`, and not as a header of that name."""
+    if text.lower() in AUTH_WORDS:
+        return text.lower()
+    if text.lower() in _FRAMING:
+        raise wrong(
+            f"may not be {text.lower()}, which carries no credential",
+            "auto, bearer, x-api-key, none or the name of a header",
+        )
+    return _token(text)
+
+
+def _model_name(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{1,200}", text) or "*" in text:
+        raise wrong(
+            "must be one model name, without spaces or *", 'models = { "PATTERN" = "NAME" }'
+        )
+    return text
+
+
+def _event_name(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{1,100}", text):
+        raise wrong("must be the name of an event, without spaces")
+    if text in _ANSWER_EVENTS:
+        raise wrong(f"may not name {text}, which is part of every answer")
+    return text
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Plan = Annotated[str, AfterValidator(_plan)]
 HeaderName = Annotated[str, AfterValidator(_token)]
+AuthHeader = Annotated[str, AfterValidator(_auth_header)]
+ModelName = Annotated[str, AfterValidator(_model_name)]
+EventName = Annotated[str, AfterValidator(_event_name)]
 Window = Annotated[str, AfterValidator(_window)]
 Sha256 = Annotated[str, AfterValidator(_sha256)]
 Network = Annotated[str, AfterValidator(_network)]
@@ -190,11 +233,8 @@ Word = Annotated[str, Field(min_length=1, max_length=200)]
 # TOML gives lists; the settings keep tuples, so that nothing can change them.
 Names = Annotated[tuple[Word, ...], Field(strict=False)]
 
-# Credentials have their own keys, and framing belongs to the HTTP client (RFC 9110 section 7.6.1).
-_OURS = frozenset(
-    {"authorization", "x-api-key", "proxy-authorization", "cookie", "host", "accept-encoding"}
-    | {"content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade"}
-)
+# Credentials have their own keys.
+_OURS = _FRAMING | {"authorization", "x-api-key", "proxy-authorization"}
 
 
 def _header_name(text: str) -> str:

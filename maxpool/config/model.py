@@ -115,7 +115,9 @@ class PoolConfig(Section):
     throttle_probe_s: Duration = 15.0
     throttle_reopen_s: Annotated[
         tuple[Duration, ...], Field(strict=False, min_length=1, max_length=16)
-    ] = (5.0, 10.0, 20.0, 20.0)
+    ] = (5.0, 10.0, 20.0)
+    throttle_ramp_s: DurationOrZero = 5.0
+    throttle_ramp_gap_s: DurationOrZero = 0.25
 
     max_bindings: Count = 10_000
     binding_age_s: Duration = 7 * 86_400.0
@@ -131,6 +133,7 @@ class QueueConfig(Section):
     max_wait_json_s: DurationOrZero = 280.0
     heartbeat_s: Duration = 10.0
     commit_after_s: Duration = 20.0
+    aging_s: Duration = 15.0
 
 
 class StorageConfig(Section):

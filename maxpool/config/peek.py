@@ -22,12 +22,16 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - listening anywhere,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peek:
-    """How to reach the server; `keys` tells where its client keys are found, empty when it has none."""
+    """How to reach the server; `keys` tells where its client keys are found, empty when it has none.
+
+    `folder`: the state folder where the config names one.
+    """
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     tls_cert: Path | None = None
     keys: tuple[str, ...] = ()
+    folder: Path | None = None
 
     @property
     def url(self) -> str:
@@ -44,11 +48,13 @@ def peek(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     server = _table(data.get("server"))
     host, port = server.get("host"), server.get("port")
     cert = server.get("tls_cert")
+    folder = _table(data.get("storage")).get("folder")
     return Peek(
         host=host if isinstance(host, str) and host else DEFAULT_HOST,
         port=port if isinstance(port, int) and 0 < port < 65536 else DEFAULT_PORT,
         tls_cert=found.parent / Path(cert).expanduser() if isinstance(cert, str) else None,
         keys=_keys(data.get("client_keys"), found.parent),
+        folder=found.parent / Path(folder).expanduser() if isinstance(folder, str) else None,
     )
 
 

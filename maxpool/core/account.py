@@ -7,6 +7,7 @@ anything needed to reach it (origin, secret: config and ports).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,8 +58,14 @@ class Account:
     @property
     def plan_weight(self) -> float:
         """Capacity relative to Pro = 1: 20x plans 20, 5x plans 5, unknown plans 20."""
-        plan = (self.plan or "").lower()
-        for mark, weight in (("20x", 20.0), ("5x", 5.0), ("pro", 1.0)):
-            if mark in plan:
-                return weight
-        return UNKNOWN_PLAN_WEIGHT
+        return plan_weight(self.plan)
+
+
+@cache
+def plan_weight(plan: str | None) -> float:
+    """Capacity of a plan by its name, relative to Pro = 1."""
+    name = (plan or "").lower()
+    for mark, weight in (("20x", 20.0), ("5x", 5.0), ("pro", 1.0)):
+        if mark in name:
+            return weight
+    return UNKNOWN_PLAN_WEIGHT

@@ -6,14 +6,16 @@ found nobody, and the asking again. They choose no account.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from maxpool.core.eligibility import Context, Reason, Unavailable
 from maxpool.core.lease import Lease, LeaseRequest, Refusal, Ticket, Wait
-from maxpool.core.queue import ClassKey, Waiter, class_of
+from maxpool.core.queue import class_of
 from maxpool.core.select import Blocked
 
 if TYPE_CHECKING:
+    from maxpool.core.lines import ClassKey, Line, Waiter
     from maxpool.core.pool import Pool
 
 
@@ -26,7 +28,7 @@ def arrived(request: LeaseRequest, ticket: Ticket | None, now: float) -> float:
 
 def context(pool: Pool, request: LeaseRequest, ticket: Ticket | None, now: float) -> Context:
     """What `check` needs to know of the pool."""
-    room = pool.queue.find(ticket) is not None or not pool.queue.full(now)
+    room = pool.queue.find(ticket) is not None or pool.queue.room(request.client_key, now)
     wait_until = deadline(pool, request, ticket, now) if room else now
     return Context(
         pool.settings, pool.plan_in_flight, False, wait_until, pool.throttle, pool.revision
@@ -50,7 +52,8 @@ def gate(
     if pool.paused:
         return Blocked(Unavailable(Reason.PAUSED))
     if pool.queue.waiters:
-        first = pool.queue.ahead(key, ticket, now, pool.revision)
+        pool.queue.age(now)
+        first = pool.queue.ahead(request, key, ticket, now, pool.revision)
         if first is not None and not _overtakes(pool, first, request, ticket, now):
             until = pool.queue.expected(first, now)
             return Blocked(Unavailable(Reason.QUEUED, until), behind=first.reason)
@@ -61,10 +64,8 @@ def _overtakes(
     pool: Pool, first: Waiter, request: LeaseRequest, ticket: Ticket | None, now: float
 ) -> bool:
     """Whether it would be refused behind that waiter: then it takes what serves now, if any."""
-    wait_until, until = context(pool, request, ticket, now).wait_until, first.until
-    if until is None:
-        return wait_until <= now or first.reason is Reason.KEY_PRICE
-    return until > wait_until
+    wait_until = context(pool, request, ticket, now).wait_until
+    return wait_until <= now if first.until is None else first.until > wait_until
 
 
 def hold(
@@ -76,45 +77,77 @@ def hold(
     now: float,
 ) -> Wait | Refusal:
     """Queue a request that waiting can help, refuse any other at once."""
-    cause = blocked.cause
-    waiter = pool.queue.find(ticket)
+    cause, queue = blocked.cause, pool.queue
+    waiter = queue.find(ticket)
     ends = deadline(pool, request, ticket, now)
     refused: Reason | None = None
     too_late = cause.until is not None and cause.until > ends
     if not cause.temporary or now >= ends or too_late:
         refused = blocked.behind or cause.reason
-    elif waiter is None and pool.queue.full(now):
+    elif waiter is None and not queue.room(request.client_key, now):
         refused = Reason.QUEUE_FULL
     if refused is not None:
-        pool.queue.leave(ticket)
+        queue.leave(ticket)
         retry_at = cause.until if cause.until is not None and cause.until > now else None
         return Refusal(refused, retry_at, cause.reason.value, blocked.counts)
     key = class_of(request, exclude)
     if waiter is None:
-        waiter = pool.queue.join(request, key, now, ends)
-    pool.queue.reseat(waiter, key)
+        tokens = request.input_tokens + pool.prices.expected_output(request)
+        waiter = queue.join(request, key, now, ends, tokens)
+    queue.reseat(waiter, key)
     waiter.exclude = exclude
-    waiter.asked(cause.reason, cause.until, pool.revision)
+    queue.asked(waiter, cause.reason, cause.until, pool.revision, ends)
     return Wait(cause.until, cause.reason, waiter.ticket)
 
 
 def wake(pool: Pool, now: float) -> list[tuple[Ticket, Lease | Refusal]]:
-    """Ask again for every waiter, in order; returns those that were answered."""
-    answered: list[tuple[Ticket, Lease | Refusal]] = []
-    blocked: dict[ClassKey, Wait] = {}
-    for waiter in list(pool.queue.waiters.values()):
-        if _still_waits(waiter, blocked.get(waiter.key), now):
-            continue
-        found = pool.acquire(waiter.request, now, exclude=waiter.exclude, ticket=waiter.ticket)
-        if not isinstance(found, Wait):
-            answered.append((waiter.ticket, found))
-        elif found.reason is not Reason.KEY_PRICE:  # that depends on each one's arrival
-            blocked[waiter.key] = found
-    return answered
+    """Ask again on behalf of whoever may have hope, in turn; returns those that were answered."""
+    pool.queue.age(now)
+    round_ = _Asking(pool, now)
+    round_.lines()
+    for waiter in pool.queue.due(now):  # its own time has come, whoever stands before it
+        round_.ask(waiter)
+    return round_.answered
 
 
-def _still_waits(waiter: Waiter, first: Wait | None, now: float) -> bool:
-    """Whether one of the same class was just told to wait, and this one can wait as well."""
-    if first is None or now >= waiter.deadline:
-        return False
-    return first.until is None or first.until <= waiter.deadline
+@dataclass(slots=True)
+class _Asking:
+    """One round of asking again: each waiter at most once, of each line only the first in vain."""
+
+    pool: Pool
+    now: float
+    asked: set[int] = field(default_factory=set)
+    answered: list[tuple[Ticket, Lease | Refusal]] = field(default_factory=list)
+
+    def lines(self) -> None:
+        """Serve all lines in the order of turns, each until its first must go on waiting."""
+        turns = self.pool.queue.lines.turns()
+        while (line := turns.take()) is not None:
+            first = line.first()
+            if first is None or first.ticket.id in self.asked:
+                continue
+            wait = self.ask(first)
+            if wait is not None and line.first() is first:
+                self._told(line, first, wait)
+            else:
+                turns.add(line)
+
+    def ask(self, waiter: Waiter) -> Wait | None:
+        """Ask for one waiter; what it must go on waiting for, None when it was answered."""
+        if waiter.ticket.id in self.asked or self.pool.queue.find(waiter.ticket) is None:
+            return None
+        self.asked.add(waiter.ticket.id)
+        found = self.pool.acquire(
+            waiter.request, self.now, exclude=waiter.exclude, ticket=waiter.ticket
+        )
+        if isinstance(found, Wait):
+            return found
+        self.answered.append((waiter.ticket, found))
+        return None
+
+    def _told(self, line: Line, first: Waiter, wait: Wait) -> None:
+        """Those who cannot wait as long as the first of their line was just told hear it at once."""
+        if wait.until is not None and wait.until != line.told:
+            for waiter in self.pool.queue.impatient(first.key, wait.until):
+                self.ask(waiter)
+        line.told = wait.until

@@ -35,16 +35,26 @@ class Ages:
 
     told: int = 0
 
-    def add(self, idle_s: float, *, hit: bool) -> None:
-        """One observation."""
+    def add(self, idle_s: float, *, hit: bool) -> bool:
+        """One observation; True when it may change what is believed."""
         i = bisect_left(AGES_S, idle_s)
         if i >= len(AGES_S):
-            return
+            return False
         self.told += 1
+        before = self._verdict(i)
         self.hits[i] = self.hits[i] * MEMORY + hit
         self.misses[i] = self.misses[i] * MEMORY + (not hit)
-        if hit:
-            self.oldest[i] = max(self.oldest[i], idle_s)
+        older = hit and idle_s > self.oldest[i]
+        if older:
+            self.oldest[i] = idle_s
+        return older or self._verdict(i) != before or self.told == TOLD
+
+    def _verdict(self, i: int) -> int:
+        """1: still there at that age, -1: gone, 0: not known."""
+        hits, misses = self.hits[i], self.misses[i]
+        if hits > misses:
+            return 1
+        return -1 if misses > hits and hits + misses >= ENOUGH else 0
 
     def life(self, asked_s: float) -> float:
         """How long a prefix is believed to stay, in seconds.
@@ -54,10 +64,10 @@ class Ages:
         """
         proven, broken, low = 0.0, asked_s, 0.0
         for i, high in enumerate(AGES_S):
-            hits, misses = self.hits[i], self.misses[i]
-            if hits > misses:
+            verdict = self._verdict(i)
+            if verdict > 0:
                 proven, broken = self.oldest[i], asked_s
-            elif misses > hits and hits + misses >= ENOUGH:
+            elif verdict < 0:
                 broken = min(broken, low)
             low = high
         return proven if proven >= asked_s else max(min(asked_s, broken), proven, 1.0)
@@ -83,13 +93,17 @@ class CacheLife:
         if asked_s not in REQUESTED_S:
             return
         for name in (account_id, ""):
-            ages = self.ages.pop((name, asked_s), None) or Ages()
-            ages.add(idle_s, hit=hit)
-            self.keep(name, asked_s, ages)
+            ages = self.ages.get((name, asked_s))
+            if ages is None:
+                ages = Ages()
+                self.keep(name, asked_s, ages)
+            if ages.add(idle_s, hit=hit):
+                self.keep(name, asked_s, ages)
 
     def keep(self, account_id: str, asked_s: float, ages: Ages) -> None:
         """Go by these observations of an account."""
         self.ages[account_id, asked_s] = ages
+        self.ages.move_to_end((account_id, asked_s))
         if ages.told >= TOLD or not account_id:
             self.lives[account_id, asked_s] = ages.life(asked_s)
         while len(self.ages) > MOST:

@@ -72,7 +72,7 @@ def reconfigure(pool: Pool, settings: PoolSettings, now: float) -> None:
     ):
         part.settings = settings
     pool.decisions.limit = settings.kept_decisions
-    pool.queue.limit, pool.queue.grace_s = settings.queue_limit, settings.queue_grace_s
+    pool.queue.configure(settings)
     for state in pool.states.values():
         for window in state.quota.windows.values():
             base = window.name.partition(":")[0]

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from maxpool.core.lease import LeaseRequest, TokenUsage
     from maxpool.core.prefixes import Prefix
     from maxpool.core.settings import PoolSettings
-    from maxpool.core.slope import Yardstick
     from maxpool.core.state import AccountState
 
 LONG_CACHE_S = 3600.0
@@ -201,7 +200,7 @@ class Weeks:
 
     def of(self, state: AccountState, median: float) -> float:
         """p7 of one account; `median`: what an unknown use counts as."""
-        week = week_of(state, self.now, self.demand)
+        week = state.week or week_of(state, self.now, self.demand)
         window = state.quota.windows.get("7d")
         length_s = WEEK_S if window is None else window.length_s
         unknown = median if week.used is None else 0.0
@@ -245,7 +244,8 @@ class LaneCut(NamedTuple):
 
     def rest(self) -> list[tuple[tuple[object, ...], Candidate]]:
         """Rank and candidate of the accounts that were not weighed."""
-        return [(self.before, Candidate(e[2], self.cost(e[0], e[3]))) for e in self.entries]
+        found = (Candidate(e[2], self.cost(e[0], e[3])) for e in self.entries)
+        return [((self.before, (one.cost.total,)), one) for one in found]
 
 
 @dataclass(slots=True)
@@ -255,7 +255,6 @@ class Weigher:
     request: LeaseRequest
     weeks: Weeks
     prices: Prices
-    yardstick: Yardstick
     warm: dict[str, Warmth]
     parent_id: str | None = None
     home_id: str | None = None
@@ -289,9 +288,7 @@ class Weigher:
         return Cost(
             quota=price * weight,
             congestion=s.congestion_weight * load * load,
-            outgrow=outgrow(
-                state.room(now, self.yardstick, s), self.prices.session_mean, s.outgrow_weight
-            ),
+            outgrow=outgrow(state.left, self.prices.session_mean, s.outgrow_weight),
             warm=bonus,
             parent=parent,
             prefix=-price * self._shared(account_id, cached),

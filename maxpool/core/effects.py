@@ -101,7 +101,8 @@ class Effects:
             case outcomes.RateLimited(until):
                 state.quota.close_buckets(self._bounded(until, now, s.quota_without_reset_s))
             case outcomes.SpendLimited(until):
-                step = self._growing(state, Reason.SPEND_LIMIT, s.spend_initial_s, s.spend_max_s)
+                bounds = (s.spend_initial_s, s.spend_max_s)
+                step = self._growing(state, Reason.SPEND_LIMIT, bounds, now)
                 state.cool(Reason.SPEND_LIMIT, self._bounded(until, now, step))
 
     def _fault(
@@ -127,9 +128,8 @@ class Effects:
                     HealthEvent.ORGANISATION_CLOSED, reason or "the upstream disabled it"
                 )
             case outcomes.Forbidden():
-                step = self._growing(
-                    state, Reason.FORBIDDEN, s.forbidden_initial_s, s.forbidden_max_s
-                )
+                bounds = (s.forbidden_initial_s, s.forbidden_max_s)
+                step = self._growing(state, Reason.FORBIDDEN, bounds, now)
                 state.cool(Reason.FORBIDDEN, now + step)
             case outcomes.BillingFailure():
                 state.cool(Reason.BILLING, now + s.billing_s)
@@ -149,10 +149,15 @@ class Effects:
             return now + default_s
         return min(until, now + FAR_FUTURE_S)
 
-    def _growing(self, state: AccountState, reason: Reason, first: float, most: float) -> float:
+    def _growing(
+        self, state: AccountState, reason: Reason, bounds: tuple[float, float], now: float
+    ) -> float:
+        """First and longest pause -> this one's; requests that ran together fail but once."""
         trips = state.trips.get(reason, 0)
+        if trips and state.cooldowns.get(reason, 0.0) > now:
+            trips -= 1
         state.trips[reason] = min(trips + 1, 32)
-        return min(first * 2.0**trips, most)
+        return min(bounds[0] * 2.0**trips, bounds[1])
 
     def _capacity(
         self,
@@ -177,13 +182,13 @@ class Effects:
         every, one = scopes(state.account.provider, request.model)
         scope = every if model == EVERY_MODEL else one
         fingerprint = f"{scope} {outcome.fingerprint}"[:200]
-        sighting = self.throttle.saw(scope, fingerprint, state.account.id, now)
+        sighting = self.throttle.saw(scope, fingerprint, state.account.id, now, retry_after_s)
         seen = sighting.accounts
         if not self._incident(sighting, state.account, request, now):
             return set()
         for account_id in seen:
             self._unpark(account_id, model)
-        self.throttle.open(scope, fingerprint, retry_after_s, now)
+        self.throttle.open(scope, fingerprint, now)
         return set(seen)
 
     def _incident(

@@ -194,12 +194,15 @@ def request_blocks(
     state: AccountState, request: LeaseRequest, now: float, ctx: Context
 ) -> Iterator[Unavailable]:
     """What keeps this account from carrying this request, beyond the account itself."""
-    if ctx.throttle is not None and ctx.throttle.pauses:
+    if ctx.throttle is not None and not ctx.throttle.idle:
         pause = ctx.throttle.gate(state.account.provider, request.model, now)
         if pause is not None:
             yield Unavailable(Reason.THROTTLE, pause.until if pause.until > now else None)
     if state.quota.windows:
-        family = f"7d:{family_of(request.model)}"
+        models, sent_as = state.account.models, request.model
+        if models:  # the upstream counts what it is asked for
+            sent_as = upstream_model(models, sent_as) or sent_as
+        family = f"7d:{family_of(sent_as)}"
         if state.account.caps or state.account.reserve:
             yield from _owner_blocks(state, now, ctx, (family,))
         until = state.quota.closed(family, now, ctx.settings)

@@ -96,7 +96,7 @@ def _lanes(
     selector: Selector, found: Field, weigher: Weigher, skip: frozenset[str], ctx: Context
 ) -> None:
     """Add the best of each lane; a lane ends where quota alone costs more than the best so far."""
-    best = min((r[:2] for r in found.ranks), default=None)
+    best = min((r[:3] for r in found.ranks), default=None)
     for lane in selector.index.lanes.values():
         before = (True, *before_cost(selector, lane.sample.account, ctx)[1:])  # none is preferred
         if best is not None and before > best[0]:
@@ -142,13 +142,13 @@ def _lane(
         if account_id in skip:
             continue
         least = fixed + cut.weeks.price(order + cut.shift) * cut.weight
-        if best is not None and (cut.before, (least,)) > best:
+        if best is not None and (cut.before, (least,), lease_order) >= best:
             weighed -= 1
             break
         cost = cut.cost(order, room)
         rank = (cut.before, (cost.total,), lease_order, cost, account_id)
         found.ranks.append(rank)
-        best = rank[:2] if best is None or rank[:2] < best else best
+        best = rank[:3] if best is None or rank[:3] < best else best
     rest = lane.entries[weighed : weighed + SHOWN_CANDIDATES]
     if rest:
         found.cuts.append(cut._replace(entries=[e for e in rest if e[2] not in skip]))

@@ -17,6 +17,7 @@ Alarms re-place an account when one of its deadlines passes.
 from __future__ import annotations
 
 import heapq
+import math
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,10 +26,11 @@ from maxpool.core.cost import week_of
 from maxpool.core.demand import Demand
 from maxpool.core.eligibility import Context, account_state
 from maxpool.core.health import HealthState
-from maxpool.core.quota import ACCOUNT_WINDOWS
 from maxpool.core.slope import Yardstick
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from maxpool.core.account import Account
     from maxpool.core.settings import PoolSettings
     from maxpool.core.state import AccountState
@@ -141,6 +143,7 @@ class Index:
         self._leave(account_id, place)
         self._count_week(state, place, now)
         self._alarm(state, place, now)
+        self._reckon(state, now)
         block = account_state(state, now, Context(self.settings))
         if block is not None:
             place.parked = block.reason.value
@@ -153,7 +156,7 @@ class Index:
 
     def _line_up(self, state: AccountState, place: Place, now: float) -> None:
         """Put an open account without special terms into its lane."""
-        s, week = self.settings, week_of(state, now, self.demand)
+        s, week = self.settings, state.week or week_of(state, now, self.demand)
         median_of = (state.account.plan,) if week.used is None else None
         key = (place.signature, state.in_flight, state.health.failures, week.form, median_of)
         lane = self.lanes.get(key)
@@ -166,13 +169,19 @@ class Index:
                 s.congestion_weight * load * load,
                 s.failure_weight * state.health.failures,
             )
-        room = state.room(now, self.yardstick, s)
-        windows = (state.quota.windows.get(name) for name in ACCOUNT_WINDOWS)
-        if any(w is not None and w.slope.per_token is None for w in windows):
-            self.guessed.add(state.account.id)
         place.lane = key
-        place.entry = (week.order, state.lease_order, state.account.id, room)
+        place.entry = (week.order, state.lease_order, state.account.id, state.left)
         insort(lane.entries, place.entry)
+
+    def _reckon(self, state: AccountState, now: float) -> None:
+        """What of the account's plan and quota enters its cost: holds until its next change."""
+        known = state.limit
+        if known is None or known[0] is not state.account or known[1] is not self.settings:
+            state.limit = (state.account, self.settings, state.base_limit(self.settings))
+        state.week = week_of(state, now, self.demand)
+        state.left = state.room(now, self.yardstick, self.settings)
+        if state.left != math.inf and not state.quota.measured():
+            self.guessed.add(state.account.id)
 
     def renew_guesses(self, now: float) -> None:
         """The yardstick changed."""
@@ -210,7 +219,7 @@ class Index:
             or state.shrunk_to is not None
             or bool(state.model_benches)
             or state.recovering(now, self.settings) > 0.0
-            or (len(state.quota.windows) > len(ACCOUNT_WINDOWS) and _family_blocks(state, now))
+            or _family_blocks(state, now)
         )
 
     def _leave(self, account_id: str, place: Place) -> None:
@@ -235,30 +244,35 @@ class Index:
 
     def _alarm(self, state: AccountState, place: Place, now: float) -> None:
         soonest = state.quota.next_change(now, self.settings.quota_without_reset_s)
-        parked = state.parked_until()
-        deadlines = [t for t in state.cooldowns.values() if t > now]
-        if state.health.open_until > now:
-            deadlines.append(state.health.open_until)
-        if parked > 0.0 and parked <= now:
-            deadlines.append(parked + self.settings.recovery_s)
-        if state.shrunk_to is not None:
-            if state.soft_limit(now, self.settings) >= state.base_limit(self.settings):
-                state.shrunk_to = None
-            else:
-                deadlines.append(now + self.settings.soft_slots_regrow_s)
-        deadlines += [until for _, until in state.model_benches.values() if until > now]
-        if state.recent:
-            oldest = next(iter(state.recent.values()))
-            deadlines.append(oldest + self.settings.outgrow_window_s + 1e-3)
-        if deadlines:
-            first = min(deadlines)
-            soonest = first if soonest is None else min(soonest, first)
+        for at in self._deadlines(state, now):
+            if soonest is None or at < soonest:
+                soonest = at
         changed = soonest != place.alarm
         place.alarm = soonest
         if soonest is not None and changed:
             heapq.heappush(self.alarms, (soonest, state.account.id))
             if len(self.alarms) > 4 * len(self.states) + 64:
                 self._sweep()
+
+    def _deadlines(self, state: AccountState, now: float) -> Iterator[float]:
+        """When the account changes by itself, apart from its quota."""
+        s = self.settings
+        if state.cooldowns:
+            yield from (t for t in state.cooldowns.values() if t > now)
+        if state.health.open_until > now:
+            yield state.health.open_until
+        parked = state.parked_until()
+        if 0.0 < parked <= now:
+            yield parked + s.recovery_s
+        if state.shrunk_to is not None:
+            if state.soft_limit(now, s) >= state.base_limit(s):
+                state.shrunk_to = None
+            else:
+                yield now + s.soft_slots_regrow_s
+        if state.model_benches:
+            yield from (until for _, until in state.model_benches.values() if until > now)
+        if state.recent:
+            yield next(iter(state.recent.values())) + s.outgrow_window_s + 1e-3
 
     def _sweep(self) -> None:
         # Superseded alarms stay in the heap until they ring; keep its size bounded by the accounts.

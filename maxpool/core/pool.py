@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from maxpool.core import admission, commands, duty, learning, snapshot, view
+from maxpool.core import admission, commands, duty, explain, learning, snapshot, view
 from maxpool.core.binding import Bindings
 from maxpool.core.cost import Prices
 from maxpool.core.decisions import Decision, DecisionLog
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from maxpool.core.account import Account
+    from maxpool.core.decisions import Explanation
 
 NOBODY_EXCLUDED: frozenset[str] = frozenset()
 
@@ -81,7 +82,7 @@ class Pool:
         self.index = Index(self.states, self.settings)
         self.bindings = Bindings(self.settings)
         self.prices = Prices(self.settings)
-        self.queue = Queue(self.settings.queue_limit, self.settings.queue_grace_s)
+        self.queue = Queue(self.settings)
         self.throttle = Throttle(self.settings)
         self.effects = Effects(self.settings, self.states, self.throttle)
         self.prefixes = Prefixes(self.settings)
@@ -121,7 +122,7 @@ class Pool:
             ctx = admission.context(self, request, ticket, now)
             choice = self.selector.choose(request, now, exclude, ctx, arrived)
             if isinstance(choice, Choice):
-                self.queue.leave(ticket)
+                self.queue.served(ticket)
                 return self._grant(request, choice, now, now - arrived)
             blocked = choice
         return admission.hold(self, request, exclude, blocked, ticket, now)
@@ -206,6 +207,7 @@ class Pool:
         if renewed and isinstance(outcome, AuthRejected | AuthFinal):
             outcome = Internal()  # it speaks of a credential that is no longer in use
         changed = self.effects.apply(state, lease.id, request, outcome, now)
+        self.queue.ended(now)
         state.in_flight -= 1
         if not state.account.paid:
             self.plan_in_flight -= 1
@@ -293,16 +295,24 @@ class Pool:
 
     def next_wake(self, now: float) -> float | None:
         """When something changes by itself, so that waiters should ask again."""
-        waiting = [w for w in self.queue.waiters.values() if not self.queue.gone(w, now)]
-        times = [t for w in waiting for t in (w.until, w.deadline) if t is not None]
-        own = (self.index.next_alarm(), self.throttle.next_change(now))
-        times += [t for t in own if t is not None]
+        own = (
+            self.queue.next_wake(now),
+            self.index.next_alarm(),
+            self.throttle.next_change(now),
+        )
+        times = [t for t in own if t is not None]
         later = [t for t in times if t > now]
         return min(later, default=now if times else None)
 
     def view(self, now: float) -> view.PoolView:
         """A frozen picture for status, CLI, dashboard and metrics."""
         return view.picture(self, now)
+
+    def explain(
+        self, request: LeaseRequest, now: float, *, exclude: frozenset[str] = NOBODY_EXCLUDED
+    ) -> Explanation:
+        """What it would do with that request now, with every account's terms or reason."""
+        return explain.explain(self, request, now, exclude)
 
     def snapshot(self, now: float) -> dict[str, Any]:
         """Everything with a future, JSON-able and versioned; leases in flight are not part of it."""

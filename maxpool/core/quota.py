@@ -89,9 +89,19 @@ class Quota:
             since += self.reserved
         return max(used, min(used + window.slope.per_token * since, 1.0))
 
+    def measured(self) -> bool:
+        """Whether every account-wide window that is known has a slope of its own."""
+        for name in ACCOUNT_WINDOWS:
+            window = self.windows.get(name)
+            if window is not None and window.slope.per_token is None:
+                return False
+        return True
+
     def room(self, now: float, yardstick: Yardstick, plan_weight: float) -> float:
         """Work left before an account-wide window closes; infinite while nobody can know."""
         room = math.inf
+        if not self.windows:
+            return room
         for name in ACCOUNT_WINDOWS:
             window, used = self.windows.get(name), self.estimate(name, now)
             if window is None or used is None:

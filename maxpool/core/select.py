@@ -26,11 +26,12 @@ from maxpool.core.eligibility import (
     mismatch,
 )
 from maxpool.core.field import Field, Rank, field_of, median, rank_of
-from maxpool.core.queue import ClassKey, class_of
+from maxpool.core.queue import class_of
 
 if TYPE_CHECKING:
     from maxpool.core.index import Index
     from maxpool.core.lease import LeaseRequest
+    from maxpool.core.lines import ClassKey
     from maxpool.core.prefixes import Prefixes
     from maxpool.core.state import AccountState
 
@@ -52,6 +53,7 @@ class Choice:
     cuts: tuple[LaneCut, ...]
     unavailable: dict[str, int]
     home_could_serve: bool
+    lost_tokens: int = 0
     move_cost: float = 0.0
 
 
@@ -95,8 +97,7 @@ class Selector:
         found = field_of(self, weigher, binding, exclude, ctx)
         if not found.ranks:
             blocked = self.why_not(request, now, exclude, ctx)
-            if self._emergency(request, now, ctx, arrived):
-                found.ranks = self._weigh_reserves(weigher, exclude, ctx)
+            found.ranks = self.reserves(weigher, exclude, ctx, arrived)
             if not found.ranks:
                 # The end of a reserve's other troubles is not in the cause: look again each time.
                 if len(self.blocked) >= KEPT_BLOCKS:
@@ -104,7 +105,19 @@ class Selector:
                 if not self._reserves():
                     self.blocked[class_of(request, exclude)] = blocked
                 return blocked
-        best = min(found.ranks)
+        return self.decide(found, weigher, binding, exclude, ctx, arrived)
+
+    def decide(
+        self,
+        found: Field,
+        weigher: Weigher,
+        binding: Binding | None,
+        exclude: frozenset[str],
+        ctx: Context,
+        arrived: float,
+    ) -> Choice | Blocked:
+        """The best of a field that is not empty, unless waiting for another is worth more."""
+        request, now, best = weigher.request, weigher.now, min(found.ranks)
         state = self.states[best[-1]]
         if state.account.paid and ctx.settings.key_price != "always":
             held = self._key_price(request, now, exclude, ctx, arrived, state.account.priority)
@@ -124,7 +137,6 @@ class Selector:
             request,
             Weeks(demand, ctx.settings, now, demand.at(now)),
             self.prices,
-            self.index.yardstick,
             binding.warm if binding is not None else {},
             self._parent(request, binding, now),
             binding.home if binding is not None else None,
@@ -172,10 +184,12 @@ class Selector:
     def _reserves(self) -> list[AccountState]:
         return [s for s in self.states.values() if s.account.emergency and s.account.reserve]
 
-    def _weigh_reserves(
-        self, weigher: Weigher, exclude: frozenset[str], ctx: Context
+    def reserves(
+        self, weigher: Weigher, exclude: frozenset[str], ctx: Context, arrived: float
     ) -> list[Rank]:
         """When all else is closed, the reserves that their owners opened for emergencies."""
+        if not self._emergency(weigher.request, weigher.now, ctx, arrived):
+            return []
         emergency = replace(ctx, emergency=True)
         return [
             rank_of(self, state, weigher, ctx)
@@ -216,7 +230,7 @@ class Selector:
     ) -> Choice:
         state, now = self.states[best[-1]], weigher.now
         warmth: Warmth | None = None
-        could, move_cost = False, 0.0
+        could, lost_tokens, move_cost = False, 0, 0.0
         if binding is not None:
             warmth = binding.warm_at(state.account.id, now)
             could = any(rank[-1] == binding.home for rank in found.ranks)
@@ -227,8 +241,10 @@ class Selector:
             left = binding.warm_at(binding.current, now)
             if left is not None and binding.current != state.account.id:
                 price = weigher.weeks.of(state, median(self, state, ctx))
-                tokens = min(left.tokens, weigher.request.input_tokens)
-                lost = self.prices.rewrite(weigher.request, tokens)
+                lost_tokens = left.tokens
+                lost = self.prices.rewrite(
+                    weigher.request, min(left.tokens, weigher.request.input_tokens)
+                )
                 move_cost = price * self.prices.relative(lost)
         work = self.prices.weight(weigher.request, warmth.tokens if warmth is not None else 0)
         shown = nsmallest(SHOWN_CANDIDATES, found.ranks)
@@ -240,6 +256,7 @@ class Selector:
             tuple(found.cuts),
             found.closed,
             could,
+            lost_tokens,
             move_cost,
         )
 

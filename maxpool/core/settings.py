@@ -101,8 +101,10 @@ class PoolSettings:
     # Upstream-wide throttle
     incident_window_s: float = 30.0
     throttle_default_s: float = 30.0
-    throttle_reopen_s: tuple[float, ...] = (5.0, 10.0, 20.0, 20.0)
+    throttle_reopen_s: tuple[float, ...] = (5.0, 10.0, 20.0)  # then one last probe, and it closes
     throttle_probe_s: float = 15.0  # a probe without an answer holds the others for this long
+    throttle_ramp_s: float = 5.0  # after a pause requests go one by one for this long
+    throttle_ramp_gap_s: float = 0.25  # so far apart: a blow of all at once would be refused again
     max_sightings: int = 64
 
     # Sessions
@@ -114,6 +116,9 @@ class PoolSettings:
     queue_limit: int = 64
     queue_max_wait_s: float = 900.0
     queue_grace_s: float = 1.0  # a waiter that lets its chance pass this long has left
+    queue_aging_s: float = 15.0  # waiting this long counts as one step of urgency: nobody starves
+    queue_quantum_tokens: float = 30_000.0  # about one usual turn: how uneven turns may be
+    client_keys: int = 0  # configured: where there are several, none may take more than half
 
     # Work that is due
     save_gap_s: float = 1.0

@@ -16,6 +16,7 @@ from maxpool.core.tally import Tally
 
 if TYPE_CHECKING:
     from maxpool.core.account import Account
+    from maxpool.core.cost import Week
     from maxpool.core.eligibility import Reason
     from maxpool.core.settings import PoolSettings
     from maxpool.core.slope import Yardstick
@@ -75,6 +76,9 @@ class AccountState:
     recent: OrderedDict[str, float] = field(default_factory=OrderedDict)  # session: last turn here
     leases: int = 0
     position: int = 0  # in the owner's order
+    week: Week | None = None  # as it enters the price; see `reckon`
+    left: float = math.inf  # room as last reckoned
+    limit: tuple[Account, PoolSettings, float] | None = None  # L as last reckoned
 
     def slots(self, settings: PoolSettings) -> int:
         """The most leases at once."""
@@ -84,9 +88,12 @@ class AccountState:
 
     def base_limit(self, settings: PoolSettings) -> float:
         """L of scheduling: 12 for a 20x plan, less for smaller ones, at least 2."""
+        known = self.limit
+        if known is not None and known[0] is self.account and known[1] is settings:
+            return known[2]
         share = math.pow(self.account.plan_weight / 20.0, settings.soft_slots_exponent)
-        limit = settings.soft_slots * share
-        return max(limit * self.account.weight, settings.soft_slots_min)
+        limit = settings.soft_slots * share * self.account.weight
+        return max(limit, settings.soft_slots_min)
 
     def soft_limit(self, now: float, settings: PoolSettings) -> float:
         """L now: halved by bursts, growing back by one every `soft_slots_regrow_s`."""
@@ -141,6 +148,8 @@ class AccountState:
 
         Network trouble is nobody's fault: nobody is spared after it.
         """
+        if not self.cooldowns:
+            return self.health.open_until
         blamed = (at for reason, at in self.cooldowns.items() if reason != "network")
         return max(max(blamed, default=0.0), self.health.open_until)
 

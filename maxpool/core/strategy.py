@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
-from zlib import crc32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,8 +94,9 @@ class Scattered:
     """Anyone, evenly, in an order nobody can foresee but that is the same in every run."""
 
     def rank(self, state: AccountState, asking: Asking) -> tuple[float, ...]:
-        """By a checksum of the account and the number of leases so far."""
-        return (float(crc32(f"{asking.leased} {state.account.id}".encode())),)
+        """By a digest of the account and the number of leases so far."""
+        text = f"{asking.leased} {state.account.id}".encode()
+        return (float(int.from_bytes(blake2b(text, digest_size=6).digest())),)
 
 
 STRATEGIES: Mapping[str, Strategy | None] = {

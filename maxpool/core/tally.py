@@ -1,9 +1,13 @@
-"""Counts of one account: all time, and the last hour by the minute. Bounded; decides nothing."""
+"""Counts of one account: all time, and the last hour by the minute. Bounded; decides nothing.
+
+Cost is what the upstream says where it says anything, else our estimate by list prices; beside it
+stands how far the two differ where both are known, and how many answers nobody could price.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +18,12 @@ MINUTES = 60
 
 @dataclass(slots=True)
 class Counts:
-    """Requests, failures and tokens of some span of time."""
+    """Requests, failures, tokens and USD of some span of time.
+
+    `cost_usd`: told by the upstream, else estimated. Of that, `told_usd` the upstream told itself,
+    for answers that we would have put at `told_estimate_usd`. `unpriced`: answers with tokens whose
+    cost is not known, so that 0 never means "free".
+    """
 
     requests: int = 0
     failed: int = 0
@@ -22,8 +31,12 @@ class Counts:
     tokens_out: int = 0
     cache_read: int = 0
     cache_write: int = 0
+    cost_usd: float = 0.0
+    told_usd: float = 0.0
+    told_estimate_usd: float = 0.0
+    unpriced: int = 0
 
-    def add(self, usage: TokenUsage, *, failed: bool) -> None:
+    def add(self, usage: TokenUsage, *, failed: bool, estimate_usd: float | None = None) -> None:
         """Count one ended lease."""
         self.requests += 1
         self.failed += failed
@@ -31,15 +44,22 @@ class Counts:
         self.tokens_out += usage.output
         self.cache_read += usage.cache_read
         self.cache_write += usage.cache_write_5m + usage.cache_write_1h
+        if usage.cost_usd is not None:
+            self.cost_usd += usage.cost_usd
+            self.told_usd += usage.cost_usd
+            self.told_estimate_usd += estimate_usd or 0.0
+        elif estimate_usd is not None:
+            self.cost_usd += estimate_usd
+        else:
+            self.unpriced += usage.any
 
     def merge(self, other: Counts) -> None:
         """Add another span's counts to these."""
-        self.requests += other.requests
-        self.failed += other.failed
-        self.tokens_in += other.tokens_in
-        self.tokens_out += other.tokens_out
-        self.cache_read += other.cache_read
-        self.cache_write += other.cache_write
+        for name in _FIELDS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+_FIELDS = tuple(one.name for one in fields(Counts))
 
 
 @dataclass(slots=True)
@@ -49,14 +69,28 @@ class Tally:
     total: Counts = field(default_factory=Counts)
     minutes: deque[tuple[int, Counts]] = field(default_factory=lambda: deque(maxlen=MINUTES))
     times_ms: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=200))
+    last_status: int | None = None
+    last_status_at: float | None = None
 
-    def add(self, usage: TokenUsage, now: float, took_s: float, *, failed: bool) -> None:
+    def answered(self, status: int, now: float) -> None:
+        """The account's upstream answered with that HTTP status."""
+        self.last_status, self.last_status_at = status, now
+
+    def add(
+        self,
+        usage: TokenUsage,
+        now: float,
+        took_s: float,
+        *,
+        failed: bool,
+        estimate_usd: float | None = None,
+    ) -> None:
         """Count one ended lease that lasted `took_s`."""
         minute = int(now // 60)
         if not self.minutes or self.minutes[-1][0] != minute:
             self.minutes.append((minute, Counts()))
-        self.minutes[-1][1].add(usage, failed=failed)
-        self.total.add(usage, failed=failed)
+        for counts in (self.minutes[-1][1], self.total):
+            counts.add(usage, failed=failed, estimate_usd=estimate_usd)
         if not failed:
             self.times_ms.append((now, took_s * 1000.0))
 
@@ -72,6 +106,11 @@ class Tally:
             if minute > since:
                 found.merge(counts)
         return found
+
+    def mean_ms(self, now: float) -> float | None:
+        """Mean time of the last hour's answers (at most the last 200), milliseconds."""
+        times = [ms for at, ms in self.times_ms if now - at <= 3600.0]
+        return sum(times) / len(times) if times else None
 
     def p50_ms(self, now: float) -> float | None:
         """Median time of the last hour's answers (at most the last 200), milliseconds."""

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def served_by_name(models: Mapping[str, str]) -> list[str]:
+    """Names a map offers that can be listed: exact ones, and targets that it serves as they are."""
+    exact = [name for name in models if "*" not in name]
+    targets = [to for to in models.values() if to not in ("", "*")]
+    return [*exact, *(to for to in targets if upstream_model(models, to) == to)]
+
+
 def upstream_model(models: Mapping[str, str], model: str) -> str | None:
     """The name to send upstream, or None when the map does not offer the model.
 

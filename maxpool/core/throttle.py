@@ -2,7 +2,8 @@
 
 The same failure on two accounts within `incident_window_s`, with nothing left to try and nobody who
 answered well since, is the upstream's. Then requests pause (for an overload: those of that model),
-and at the end of the pause one real request at a time is the probe.
+and at the end of the pause one real request at a time is the probe. When a pause has closed, requests
+go on a ramp for a while, a short gap apart, so that all who waited do not come back in one blow.
 """
 
 from __future__ import annotations
@@ -21,22 +22,31 @@ KEPT_S = 3600.0
 CAPACITY_STATUSES = frozenset({429, 503, 529})
 """Answers that say the upstream is still out of capacity; any other closes a throttle."""
 
-
 MAX_TIMES = 256
 
 
 @dataclass(slots=True)
 class Sighting:
-    """One fingerprint: when it was seen on which account, and who answered well meanwhile."""
+    """One fingerprint: when it was seen on which account, and who answered well meanwhile.
+
+    `seen`: time, account, and the pause it asked for.
+    """
 
     scope: str
-    seen: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=MAX_TIMES))
+    seen: deque[tuple[float, str, float | None]] = field(
+        default_factory=lambda: deque(maxlen=MAX_TIMES)
+    )
     well: dict[str, tuple[float, str]] = field(default_factory=dict)  # account: (time, lease)
 
     @property
     def accounts(self) -> list[str]:
         """The accounts it was seen on, each once."""
-        return list(dict.fromkeys(account_id for _, account_id in self.seen))
+        return list(dict.fromkeys(account_id for _, account_id, _ in self.seen))
+
+    @property
+    def longest_s(self) -> float | None:
+        """The longest pause that any of them asked for."""
+        return max((asked for _, _, asked in self.seen if asked is not None), default=None)
 
     def answered_since(self, account_id: str) -> bool:
         """Whether that account answered well since the first of the sightings."""
@@ -65,6 +75,18 @@ class Pause:
         return newest is not None and now - self.probes[newest] < settings.throttle_probe_s
 
 
+@dataclass(slots=True)
+class Ramp:
+    """The time after a pause: the next request may go at `until`, and anyone after `ends_at`."""
+
+    until: float
+    ends_at: float
+
+    def holds(self, now: float, gap_s: float) -> bool:
+        """Whether the one before is too recent; a clock that was set back holds nobody."""
+        return self.until - gap_s <= now < self.until
+
+
 def scopes(provider: str, model: str) -> tuple[str, str]:
     """What can hold a request for that model at that provider: all of it, or the model."""
     return (f"{provider} {EVERY_MODEL}", f"{provider} {model}")
@@ -77,11 +99,17 @@ class Throttle:
     settings: PoolSettings
     sightings: OrderedDict[str, Sighting] = field(default_factory=OrderedDict)
     pauses: dict[str, Pause] = field(default_factory=dict)
+    ramps: dict[str, Ramp] = field(default_factory=dict)
     count: int = 0
     last_at: float | None = None
 
-    def gate(self, provider: str, model: str, now: float) -> Pause | None:
-        """The pause that holds this model of a provider back at `now`, or None when it may go.
+    @property
+    def idle(self) -> bool:
+        """Whether nothing can hold anybody back."""
+        return not (self.pauses or self.ramps)
+
+    def gate(self, provider: str, model: str, now: float) -> Pause | Ramp | None:
+        """The pause or ramp that holds this model of a provider back, or None when it may go.
 
         Past its deadline a pause lets one request through, and holds the rest while that is out;
         a probe that hears nothing for `throttle_probe_s` no longer holds anybody.
@@ -90,11 +118,15 @@ class Throttle:
             pause = self.pauses.get(scope)
             if pause is not None and (pause.until > now or pause.probing(now, self.settings)):
                 return pause
+            ramp = self.ramps.get(scope)
+            if ramp is not None and ramp.holds(now, self.settings.throttle_ramp_gap_s):
+                return ramp
         return None
 
     def probe(self, provider: str, model: str, lease_id: str, now: float) -> None:
         """A request was let through: if a pause waits for a probe, this is it."""
-        for scope in scopes(provider, model):
+        for scope in scopes(provider, model) if not self.idle else ():
+            self._step(scope, now)
             pause = self.pauses.get(scope)
             if pause is not None and not pause.probing(now, self.settings):
                 # Those before it may yet answer well: long answers send their headers late.
@@ -102,12 +134,34 @@ class Throttle:
                 if len(pause.probes) > MAX_PROBES:
                     del pause.probes[next(iter(pause.probes))]
 
-    def saw(self, scope: str, fingerprint: str, account_id: str, now: float) -> Sighting:
-        """Note a failure; returns where else it was seen within the incident window."""
+    def _step(self, scope: str, now: float) -> None:
+        """A request went: on a ramp the next one follows a gap behind."""
+        ramp = self.ramps.get(scope)
+        if ramp is not None and now < ramp.ends_at:
+            ramp.until = min(now + self.settings.throttle_ramp_gap_s, ramp.ends_at)
+        elif ramp is not None:
+            del self.ramps[scope]
+
+    def _close(self, scope: str, now: float) -> None:
+        """A pause is over: requests go on a ramp."""
+        del self.pauses[scope]
+        s = self.settings
+        for old in [scope for scope, ramp in self.ramps.items() if ramp.ends_at <= now]:
+            del self.ramps[old]
+        self.ramps[scope] = Ramp(now, now + s.throttle_ramp_s)
+
+    def ramp_s(self, place: int) -> float:
+        """How long after a pause the one at this place goes, counted from 0."""
+        return min(place * self.settings.throttle_ramp_gap_s, self.settings.throttle_ramp_s)
+
+    def saw(
+        self, scope: str, fingerprint: str, account_id: str, now: float, asked_s: float | None
+    ) -> Sighting:
+        """Note a failure and the pause it asked for; returns where else it was seen lately."""
         sighting = self.sightings.pop(fingerprint, None) or Sighting(scope)
         while sighting.seen and now - sighting.seen[0][0] > self.settings.incident_window_s:
             sighting.seen.popleft()
-        sighting.seen.append((now, account_id))
+        sighting.seen.append((now, account_id, asked_s))
         self.sightings[fingerprint] = sighting
         while len(self.sightings) > self.settings.max_sightings:
             self.sightings.popitem(last=False)
@@ -125,9 +179,11 @@ class Throttle:
             if sighting.well.get(account_id, (0.0, ""))[1] == lease_id:
                 del sighting.well[account_id]
 
-    def open(self, scope: str, fingerprint: str, retry_after_s: float | None, now: float) -> None:
-        """Pause the scope; an open pause keeps the later deadline."""
-        self.sightings.pop(fingerprint, None)
+    def open(self, scope: str, fingerprint: str, now: float) -> None:
+        """Pause the scope for the longest that was asked; an open pause keeps the later deadline."""
+        sighting = self.sightings.pop(fingerprint, None)
+        retry_after_s = None if sighting is None else sighting.longest_s
+        self.ramps.pop(scope, None)
         pause = self.pauses.get(scope)
         if pause is not None:  # a failed probe has set its own, shorter pause already
             if retry_after_s is not None:
@@ -162,7 +218,7 @@ class Throttle:
             if status in CAPACITY_STATUSES:
                 ended |= newest and self._reopen(scope, pause, now)
             else:
-                del self.pauses[scope]
+                self._close(scope, now)
                 ended = True
         return ended
 
@@ -170,7 +226,7 @@ class Throttle:
         steps = self.settings.throttle_reopen_s
         pause.probes.clear()
         if pause.failed_probes >= len(steps):
-            del self.pauses[scope]  # let the ordinary rules see
+            self._close(scope, now)  # let the ordinary rules see
             return True
         pause.until = max(pause.until, now + steps[pause.failed_probes])
         pause.failed_probes += 1
@@ -192,8 +248,9 @@ class Throttle:
             sighting.seen.extend(kept)
 
     def next_change(self, now: float) -> float | None:
-        """The soonest end of a pause."""
+        """The soonest end of a pause, or next turn on a ramp."""
         wait_s = self.settings.throttle_probe_s
         ends = [p.until for p in self.pauses.values() if p.probe is None]
         ends += [p.probes[p.probe] + wait_s for p in self.pauses.values() if p.probe is not None]
+        ends += [r.until for r in self.ramps.values()]
         return min((at for at in ends if at > now), default=None)

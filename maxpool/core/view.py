@@ -8,7 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from maxpool.core.eligibility import Context, Reason, Unavailable, account_state
+from maxpool.core.forecast import forecast
 from maxpool.core.health import HealthState
+from maxpool.core.rules import Rules, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,8 +67,11 @@ class AccountView:
     last_15_min: Counts
     total: Counts
     p50_ms: float | None
+    mean_ms: float | None
     failures: int
     last_error: LastError | None
+    last_status: int | None
+    last_status_at: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +130,7 @@ class PoolView:
     moves: int
     cache_tokens_lost: int
     revision: int
+    rules: Rules
 
 
 SHOWN_SESSIONS = 50
@@ -148,9 +154,9 @@ def picture(pool: Pool, now: float) -> PoolView:
                 model=w.request.model,
                 waiting_s=now - w.ticket.queued_at,
                 cause=w.reason,
-                expected_at=w.until,
+                expected_at=expected_at,
             )
-            for i, w in enumerate(pool.queue.waiters.values(), 1)
+            for i, (w, expected_at) in enumerate(forecast(pool, now), 1)
         ),
         sessions=_sessions(pool, now),
         sessions_bound=len(pool.bindings.by_key),
@@ -173,6 +179,7 @@ def picture(pool: Pool, now: float) -> PoolView:
         moves=pool.harm.moves,
         cache_tokens_lost=pool.harm.cache_tokens_lost,
         revision=pool.revision,
+        rules=rules_of(pool),
     )
 
 
@@ -224,8 +231,11 @@ def _account(state: AccountState, sessions: int, now: float, ctx: Context) -> Ac
         last_15_min=state.tally.last(now, 15),
         total=replace(state.tally.total),
         p50_ms=state.tally.p50_ms(now),
+        mean_ms=state.tally.mean_ms(now),
         failures=state.health.failures,
         last_error=state.last_error,
+        last_status=state.tally.last_status,
+        last_status_at=state.tally.last_status_at,
     )
 
 

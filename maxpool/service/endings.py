@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from maxpool.service.job import Job
     from maxpool.service.limits import Limits
     from maxpool.service.retry import Failed, Trail
+    from maxpool.service.stats import Stats
 
 log = logging.getLogger("maxpool.request")
 
@@ -53,6 +54,7 @@ class Endings:
     clock: Clock
     limits: Limits
     utc_offset_s: Callable[[float], int]
+    stats: Stats
     blended_at: float = -1.0
     blended: tuple[tuple[bytes, bytes], ...] = ()
 
@@ -69,11 +71,14 @@ class Endings:
             await self._estimate(job, down)
             return
         now = self.clock.now()
+        names, counts = self._blocked(refusal, job, now)
+        self.stats.turned_away(refusal, job.request_id, job.request.model, counts, now)
         answer = replies.refusal(
             refusal,
             now=now,
             request_id=job.request_id,
-            names=self._blocked(refusal, job, now) if self.limits.show_account else {},
+            names=names if self.limits.show_account else {},
+            unavailable=counts,
             tz_offset_s=self.utc_offset_s(now),
         )
         await self._send(job, down, trail, answer)
@@ -185,15 +190,24 @@ class Endings:
             "`maxpool status` shows the reason for each."
         )
 
-    def _blocked(self, refusal: Refusal, job: Job, now: float) -> dict[str, str]:
-        """Names of the enabled accounts that the refusal's reason keeps from serving."""
+    def _blocked(
+        self, refusal: Refusal, job: Job, now: float
+    ) -> tuple[dict[str, str], dict[str, int]]:
+        """Names of the accounts that the refusal's reason keeps from serving, and counts for all.
+
+        The pool's own counts are the truth at its choice; a refusal that was decided before any
+        choice (the queue is full, the pool is paused) has none.
+        """
         ctx = Context(self.pool.settings)
-        found: dict[str, str] = {}
+        names: dict[str, str] = {}
+        counts: dict[str, int] = {}
         for account_id, state in self.pool.states.items():
             block = check(state, job.request, now, ctx)
-            if isinstance(block, Unavailable) and block.reason is refusal.reason:
-                found[account_id] = state.account.name
-        return found
+            reason = block.reason if isinstance(block, Unavailable) else refusal.reason
+            counts[reason.value] = counts.get(reason.value, 0) + 1
+            if isinstance(block, Unavailable) and reason is refusal.reason:
+                names[account_id] = state.account.name
+        return names, dict(refusal.counts) or counts
 
     def _tried(self, trail: Trail) -> str:
         return ", ".join(sorted(self.name(a) for a in trail.tried)) or "an account"

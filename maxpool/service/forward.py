@@ -29,13 +29,17 @@ from maxpool.core.targets import upstream_model
 from maxpool.core.view import outcome_class
 from maxpool.errors import SecretError, StreamCut
 from maxpool.ports import Call, Unreachable
+from maxpool.service.deadline import remaining_ms
 from maxpool.service.endings import Endings
 from maxpool.service.relay import Relay
 from maxpool.service.retry import Failed, Then, Trail, surely_unsent, then
+from maxpool.service.traces import Traces
 from maxpool.wire import headers as wire_headers
 from maxpool.wire.body import plain
 from maxpool.wire.encoding import Decoder
+from maxpool.wire.meter import Meter, cost_usd
 from maxpool.wire.rename import with_model
+from maxpool.wire.strip import EventFilter
 from maxpool.wire.verdict import classify
 
 if TYPE_CHECKING:
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
     from maxpool.service.limits import Limits
     from maxpool.service.stats import Stats
     from maxpool.service.tokens import Credential, Tokens
+    from maxpool.service.traces import Trace
     from maxpool.service.waiting import WaitingRoom
 
 
@@ -102,10 +107,11 @@ class Forwarder:
     limits: Limits
     stats: Stats
     utc_offset_s: Callable[[float], int]
+    traces: Traces = field(default_factory=Traces)
     endings: Endings = field(init=False)
 
     def __post_init__(self) -> None:
-        self.endings = Endings(self.pool, self.clock, self.limits, self.utc_offset_s)
+        self.endings = Endings(self.pool, self.clock, self.limits, self.utc_offset_s, self.stats)
 
     def limit(self, limits: Limits) -> None:
         """Take new limits; running requests use them from their next step on."""
@@ -114,22 +120,34 @@ class Forwarder:
     async def serve(self, job: Job, down: Downstream, watch: ClientWatch) -> None:
         """Answer one request; returns when its answer has ended, whichever way."""
         trail = Trail(began=job.request.arrived_at or self.clock.now())
+        trace = self.traces.begin(job, trail.began, self.pool.settings.kept_decisions)
+        try:
+            await self._attempts(job, down, watch, trail, trace)
+        finally:
+            trace.ended(down.status, trail.waited_s, self.clock.now())
+        self.stats.ended(down.status, trail)
+
+    async def _attempts(
+        self, job: Job, down: Downstream, watch: ClientWatch, trail: Trail, trace: Trace
+    ) -> None:
+        """One account after another, until one answers or none is left to try."""
         while True:
             found = await self._lease(job, trail)
             if not isinstance(found, Lease):
+                trace.refusal = found
                 await self.endings.refuse(job, down, trail, found)
-                break
+                return
+            trace.leased(found)
             with Holding(found, self, watch) as held:
                 failed = await self._use(job, down, held, trail)
             if failed is None:
-                break
+                return
             trail.last = failed
             trail.tried.add(found.account_id)
             self._note(job, held, failed)
             if not await self._goes_on(job, failed, trail, found.account_id):
                 await self.endings.give_up(job, down, trail, failed)
-                break
-        self.stats.ended(down.status, trail)
+                return
 
     # -- leasing ---------------------------------------------------------------------------------
 
@@ -220,14 +238,13 @@ class Forwarder:
             return Failed(NetworkFailure("moved", sent=False))
         held.credential = credential
         headers, body = self._for_account(job, lease)
-        extra = tuple((n.encode(), v.encode()) for n, v in destination.headers)
         call = Call(
             method=job.method,
             url=destination.base_url + job.target,
             headers=wire_headers.outbound(
                 headers,
                 authorization=credential.header,
-                extra=extra,
+                extra=self._extra(job, destination),
                 strip_beta=destination.strip_beta_headers,
                 oauth=credential.oauth,
             ),
@@ -245,12 +262,28 @@ class Forwarder:
             trail.unsent += not reply.sent
             return Failed(NetworkFailure(reply.kind, reply.sent), 0, (), reply.detail.encode())
         try:
-            failed = await self._answer(job, down, held, trail, reply)
+            failed = await self._answer(job, down, held, trail, reply, destination)
         finally:
             await reply.stream.aclose()
         if failed is not None:
             trail.upstream_s += self.clock.now() - answered_at
         return failed
+
+    def _extra(self, job: Job, destination: Destination) -> list[tuple[bytes, bytes]]:
+        """The account's static headers, and what its upstream is told of the time left."""
+        found = [(n.encode(), v.encode()) for n, v in destination.headers]
+        if destination.strip_events:  # events can be taken out of what can be read only
+            found.append((b"accept-encoding", b"identity"))
+        if destination.deadline_header is not None:
+            arrived_at = job.request.arrived_at
+            left_ms = remaining_ms(
+                wire_headers.fields(job.headers),
+                destination.deadline_header,
+                header_timeout_s=self._header_timeout(job),
+                passed_s=self.clock.now() - arrived_at if arrived_at is not None else 0.0,
+            )
+            found.append((destination.deadline_header.encode(), str(left_ms).encode()))
+        return found
 
     def _for_account(self, job: Job, lease: Lease) -> tuple[RawHeaders, bytes]:
         """Headers and body for an account: the caller's own bytes unless its model map renames."""
@@ -269,7 +302,13 @@ class Forwarder:
         return model if name is None else name
 
     async def _answer(
-        self, job: Job, down: Downstream, held: Holding, trail: Trail, reply: Reply
+        self,
+        job: Job,
+        down: Downstream,
+        held: Holding,
+        trail: Trail,
+        reply: Reply,
+        destination: Destination,
     ) -> Failed | None:
         lease, now = held.lease, self.clock.now()
         fields = wire_headers.fields(reply.headers)
@@ -286,6 +325,9 @@ class Forwarder:
             fields.get("content-type", ""),
             fields.get("content-encoding", ""),
             checked=not job.opaque,
+            meter=Meter(destination.cost_event),
+            cost_usd=cost_usd(fields.get(destination.cost_header or "")),
+            strip=EventFilter(destination.strip_events) if destination.strip_events else None,
         )
         result = await relay.run()
         if isinstance(result, Failed):

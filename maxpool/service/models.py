@@ -13,6 +13,7 @@ import msgspec
 
 from maxpool.core.eligibility import Reason, mismatch
 from maxpool.core.lease import LeaseRequest
+from maxpool.core.targets import served_by_name
 from maxpool.errors import SecretError, StreamCut
 from maxpool.ports import Call, Unreachable
 from maxpool.wire.encoding import Decoder
@@ -62,7 +63,7 @@ class ModelList:
             if not state.enabled or mismatch(account, probe) not in (None, Reason.MODEL):
                 continue
             if account.models:
-                found.update(name for name in account.models if "*" not in name)
+                found.update(served_by_name(account.models))
                 continue
             destination = self.destinations.get(account.id)
             # A locked account's bearer goes nowhere: its origin may not be the confirmed one.
@@ -89,6 +90,7 @@ class ModelList:
         except SecretError:
             return None
         headers = [API_VERSION, (b"accept-encoding", b"identity")]
+        headers += [(n.encode(), v.encode()) for n, v in destination.headers]
         if credential.header is not None:
             headers.append(credential.header)
         if credential.oauth:

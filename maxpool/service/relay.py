@@ -8,7 +8,7 @@ makes a stream pile up here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from maxpool.core.lease import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from maxpool.ports import RawHeaders, Reply
     from maxpool.service.downstream import Downstream
     from maxpool.service.limits import Limits
+    from maxpool.wire.strip import EventFilter
 
 CUT_MESSAGE = "The upstream ended this answer before it was complete."
 
@@ -51,6 +52,8 @@ class Relay:
     plain: bool = False
     meter: Meter = field(default_factory=Meter)
     scanner: Scanner = field(default_factory=Scanner)
+    cost_usd: float | None = None  # as a header said; the answer itself may know better
+    strip: EventFilter | None = None
 
     async def run(self) -> Outcome | Failed:
         """Relay the whole answer; `Failed` only while nothing of it has reached the caller."""
@@ -63,20 +66,28 @@ class Relay:
     @property
     def usage(self) -> TokenUsage:
         """Tokens seen so far."""
-        return self.meter.usage
+        return self._priced(self.meter.usage)
+
+    def _priced(self, usage: TokenUsage) -> TokenUsage:
+        if usage.cost_usd is not None or self.cost_usd is None:
+            return usage
+        return replace(usage, cost_usd=self.cost_usd)
 
     # -- streams ---------------------------------------------------------------------------------
 
     async def _stream(self) -> Outcome | Failed:
         decoder = Decoder.of(self.encoding)
+        if decoder is None:
+            self.strip = None  # what cannot be read passes as it is
         held: list[tuple[bytes, bytes]] = []
         holding, size = True, 0
         try:
             async for chunk in self.reply.stream:
                 text = decoder.feed(chunk) if decoder is not None else b""
                 self._scan(text)
+                text = self.strip.feed(text) if self.strip is not None else text
                 if not holding:
-                    await self.down.write(text if self.plain else chunk)
+                    await self._write(text if self.plain else chunk)
                     continue
                 if decoder is None and self.down.started:
                     return Failed(Garbage("encoding"))  # nobody can read it as it was promised
@@ -103,9 +114,21 @@ class Relay:
 
     async def _commit(self, held: list[tuple[bytes, bytes]]) -> None:
         # Headers that went out early promised identity; otherwise bytes go on as they came.
-        self.plain = self.down.started and bool(self.encoding)
-        await self.down.start(self.reply.status, self.headers)
-        await self.down.write(b"".join(text if self.plain else chunk for chunk, text in held))
+        self.plain = self.strip is not None or (self.down.started and bool(self.encoding))
+        headers = self.headers
+        if self.plain:
+            headers = [h for h in headers if h[0].lower() != b"content-encoding"]
+        await self.down.start(self.reply.status, headers)
+        await self._write(b"".join(text if self.plain else chunk for chunk, text in held))
+
+    async def _write(self, data: bytes) -> None:
+        if data:
+            await self.down.write(data)
+
+    async def _flush(self) -> None:
+        """Send what the filter still holds, before the answer ends."""
+        if self.strip is not None:
+            await self._write(self.strip.end())
 
     def _error_first(self) -> Failed:
         data = self.meter.error or b""
@@ -124,6 +147,7 @@ class Relay:
         return Failed(Garbage("no_event"))
 
     async def _ended(self) -> Outcome:
+        await self._flush()
         unread = Decoder.of(self.encoding) is None
         if self.meter.complete or unread:
             await self.down.finish()
@@ -139,6 +163,7 @@ class Relay:
         Inside a block the connection is dropped (the caller repeats the request); between blocks
         an `overloaded_error` event lets it keep the finished ones and go on.
         """
+        await self._flush()
         if self.meter.complete:
             await self.down.finish()
             return Success(self.usage)
@@ -165,6 +190,7 @@ class Relay:
         outcome = self._judge(body)
         if isinstance(outcome, Garbage):
             return Failed(outcome, self.reply.status, self.headers, body)
+        outcome = Success(self._priced(outcome.usage))
         if self.down.started:  # a stream was promised while the upstream answered with JSON
             return Failed(Garbage("json"))
         await self.down.start(self.reply.status, self.headers)
@@ -191,6 +217,6 @@ class Relay:
                 await self.down.write(chunk)
         except StreamCut:
             self.down.abort()
-            return Cut()
+            return Cut(self.usage)
         await self.down.finish()
-        return Success()
+        return Success(self.usage)

@@ -1,7 +1,7 @@
 """Who waits, in connections: futures for the pool's tickets, woken by events and by its next wake.
 
-The pool decides who may go; this room asks it again, in the order of arrival, after every event,
-and hands the lease to the waiter. It never polls.
+The pool decides who may go; this room has it ask again after every event, and hands the lease to the
+waiter. It never polls.
 """
 
 from __future__ import annotations
@@ -11,13 +11,30 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from maxpool.core.eligibility import Reason
-from maxpool.core.lease import Internal, Lease, LeaseRequest, Refusal, Ticket, Wait
+from maxpool.core.lease import Internal, Lease, Refusal, Wait
 
 if TYPE_CHECKING:
+    from maxpool.core.lease import LeaseRequest, Ticket
     from maxpool.core.pool import Pool
     from maxpool.ports import Clock
     from maxpool.service.limits import Limits
     from maxpool.service.tasks import Tasks
+
+
+class Answer(asyncio.Future["Lease | Refusal"]):
+    """What a waiter waits for; notes in the very moment that its client has left."""
+
+    def __init__(self, gone: list[int], ticket: Ticket) -> None:
+        super().__init__(loop=asyncio.get_running_loop())
+        self._gone = gone
+        self._ticket = ticket
+
+    def cancel(self, msg: object = None) -> bool:
+        """The waiting task was cancelled; its own way out runs only in the loop's next turn."""
+        cancelled = super().cancel(msg)
+        if cancelled:
+            self._gone.append(self._ticket.id)
+        return cancelled
 
 
 @dataclass(slots=True)
@@ -25,15 +42,17 @@ class Parked:
     """One waiter."""
 
     request: LeaseRequest
-    exclude: frozenset[str]
     ticket: Ticket
     size: int
-    result: asyncio.Future[Lease | Refusal]
+    result: Answer
 
 
 @dataclass(slots=True)
 class WaitingRoom:
-    """All waiters of one pool; bounded in number by the pool and in bytes here."""
+    """All waiters of one pool; bounded in number by the pool and in bytes here.
+
+    `bytes`: of the bodies of all waiters; `bytes_of` the same by client key.
+    """
 
     pool: Pool
     clock: Clock
@@ -41,8 +60,10 @@ class WaitingRoom:
     tasks: Tasks
     parked: dict[int, Parked] = field(default_factory=dict)
     bytes: int = 0
+    bytes_of: dict[str | None, int] = field(default_factory=dict)
     held_s: float = 0.0
     closed: bool = False
+    gone: list[int] = field(default_factory=list)
     _alarm: asyncio.TimerHandle | None = None
 
     async def acquire(
@@ -50,10 +71,11 @@ class WaitingRoom:
     ) -> Lease | Refusal:
         """A lease as soon as the pool gives one, or its refusal; `size` is the body's bytes."""
         now = self.clock.now()
+        self._drop_gone(now)
         found = self.pool.acquire(request, now, exclude=exclude)
         if not isinstance(found, Wait):
             return found
-        if self.closed or self.bytes + size > self.limits.queue_bytes:
+        if self.closed or not self._room(request.client_key, size):
             self.pool.cancel(found.ticket, now)
             if self.closed:
                 return Refusal(Reason.PAUSED, found.until, found.reason.value)
@@ -63,24 +85,39 @@ class WaitingRoom:
             if isinstance(now_or_never, Lease):
                 return now_or_never
             return Refusal(Reason.QUEUE_FULL, found.until, found.reason.value)
-        return await self._park(request, exclude, size, found)
+        return await self._park(request, size, found)
 
-    async def _park(
-        self, request: LeaseRequest, exclude: frozenset[str], size: int, wait: Wait
-    ) -> Lease | Refusal:
-        result: asyncio.Future[Lease | Refusal] = asyncio.get_running_loop().create_future()
-        parked = Parked(request, exclude, wait.ticket, size, result)
-        self.parked[wait.ticket.id] = parked
+    def _room(self, client_key: str | None, size: int) -> bool:
+        """Whether a body may wait as well: all within the bound, each client key within its share."""
+        whole = self.limits.queue_bytes
+        share = self.pool.queue.share(client_key, whole)
+        own = self.bytes_of.get(client_key, 0)
+        return self.bytes + size <= whole and own + size <= share
+
+    def _count(self, client_key: str | None, size: int) -> None:
         self.bytes += size
+        left = self.bytes_of.pop(client_key, 0) + size
+        if left:
+            self.bytes_of[client_key] = left
+
+    async def _park(self, request: LeaseRequest, size: int, wait: Wait) -> Lease | Refusal:
+        parked = Parked(request, wait.ticket, size, Answer(self.gone, wait.ticket))
+        self.parked[wait.ticket.id] = parked
+        self._count(request.client_key, size)
         began = self.clock.now()
         self._set_alarm()
         try:
-            return await result
+            return await parked.result
         finally:
             self.held_s += self.clock.now() - began
-            self.bytes -= size
-            self.parked.pop(wait.ticket.id, None)
+            self._remove(wait.ticket.id)
             self._left(parked)
+
+    def _remove(self, waiter_id: int) -> Parked | None:
+        parked = self.parked.pop(waiter_id, None)
+        if parked is not None:
+            self._count(parked.request.client_key, -parked.size)
+        return parked
 
     def _left(self, parked: Parked) -> None:
         """A waiter that was cancelled gives back its place, or the lease it was just handed."""
@@ -95,12 +132,11 @@ class WaitingRoom:
             self.wake()
 
     def wake(self) -> None:
-        """Something changed: ask the pool again for every waiter, first come first served."""
+        """Something changed: the pool asks again on behalf of its waiters, in their turns."""
         if not self.parked:
             return
         now = self.clock.now()
-        for parked in [p for p in self.parked.values() if p.result.cancelled()]:
-            self.pool.cancel(parked.ticket, now)  # its client left in this very turn
+        self._drop_gone(now)
         for ticket, found in self.pool.wake(now):
             waiter = self.parked.get(ticket.id)
             if waiter is not None and not waiter.result.done():
@@ -108,6 +144,13 @@ class WaitingRoom:
             elif isinstance(found, Lease):
                 self.pool.release(found, Internal(), now)
         self._set_alarm()
+
+    def _drop_gone(self, now: float) -> None:
+        """Those whose clients left in this very turn of the loop give up their places already."""
+        while self.gone:
+            parked = self._remove(self.gone.pop())
+            if parked is not None:
+                self.pool.cancel(parked.ticket, now)
 
     def close(self) -> None:
         """The server stops: every waiter is answered."""

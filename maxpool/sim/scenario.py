@@ -24,6 +24,7 @@ class HiddenAccount:
 
     `capacity_5h`, `capacity_7d`: work until the window is full (infinite for a paid key).
     `week_phase_s`: when its first weekly window ends. `concurrency`: more at once get a short 429.
+    `used_7d`: share of that first window that was spent before the start.
     """
 
     account: Account
@@ -32,6 +33,7 @@ class HiddenAccount:
     week_phase_s: float
     concurrency: int
     outages: tuple[Span, ...] = ()
+    used_7d: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Turn:
 
     `think_s`: pause after the answer before it. `prefix`: context it re-sends, of which `reusable`
     was sent before in the same form (less right after a compaction). `new`: what it adds. `output`:
-    what the answer has. The request is `prefix + new` tokens long.
+    what the answer has. The request is `prefix + new` tokens long. `slow_s`: what chance adds to the
+    duration of the answer, whoever gives it.
     """
 
     think_s: float
@@ -48,6 +51,7 @@ class Turn:
     reusable: int
     new: int
     output: int
+    slow_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

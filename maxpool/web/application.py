@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
+from maxpool.errors import RequestError
 from maxpool.web.guard import Guard, Rules
 from maxpool.web.page import STYLE
 from maxpool.wire import replies
@@ -23,6 +24,7 @@ from maxpool.wire import replies
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from maxpool.web.admin import Admin
     from maxpool.web.guard import Receive, Scope, Send
     from maxpool.web.messages import Messages
     from maxpool.web.models import Models
@@ -39,14 +41,19 @@ class Surfaces:
     count_tokens: Messages
     models: Models
     status: StatusPages
+    admin: Admin
     open_paths: tuple[str, ...] = ()
     passthrough: Messages | None = None
 
 
 def application(
-    surfaces: Surfaces, rules: Rules, new_id: Callable[[], str], lifespan: Lifespan
+    surfaces: Surfaces,
+    rules: Rules,
+    new_id: Callable[[], str],
+    lifespan: Lifespan,
+    admin_digest: str = "",
 ) -> Guard:
-    """The ASGI application."""
+    """The ASGI application; `admin_digest`: the admin key's SHA-256, "" when there is no such key."""
     status = surfaces.status
     routes = [
         Route("/v1/models", surfaces.models.list, methods=["GET"]),
@@ -57,11 +64,16 @@ def application(
         Route("/readyz", status.readyz, methods=["GET"]),
         Route("/api/hello", status.hello, methods=["GET", "HEAD"]),
         Route("/", status.root, methods=["GET", "HEAD"]),
+        *surfaces.admin.routes(),
     ]
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={HTTPException: _http_error, Exception: _crash},  # type: ignore[dict-item]
+        exception_handlers={
+            HTTPException: _http_error,  # type: ignore[dict-item]
+            RequestError: _request_error,  # type: ignore[dict-item]
+            Exception: _crash,
+        },
     )
     app.router.redirect_slashes = False
     direct: dict[str, Messages] = {
@@ -71,7 +83,7 @@ def application(
     if surfaces.passthrough is not None:
         # Exact, no patterns; never in place of an endpoint of our own.
         direct = dict.fromkeys(surfaces.open_paths, surfaces.passthrough) | direct
-    return Guard(_Switch(app, direct), rules, new_id)
+    return Guard(_Switch(app, direct), rules, new_id, admin_digest)
 
 
 @dataclass(slots=True)
@@ -105,7 +117,8 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     elif error.status_code == 404:
         message = (
             f"maxpool has no {path}. It serves POST /v1/messages, POST /v1/messages/count_tokens, "
-            "GET /v1/models and GET /status; others only where [server] allowed_paths lists them."
+            "GET /v1/models, GET /status and what stands under /admin; others only where "
+            "[server] allowed_paths lists them."
         )
     elif error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another method")
@@ -120,6 +133,17 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
         should_retry=False,
     )
     return _response(answer, dict(error.headers or {}))
+
+
+async def _request_error(request: Request, error: RequestError) -> Response:
+    answer = replies.error(
+        error.status,
+        error.kind,
+        str(error),
+        request_id=request.state.request_id,
+        should_retry=False,
+    )
+    return _response(answer, {})
 
 
 async def _crash(request: Request, _error: Exception) -> Response:

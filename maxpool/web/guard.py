@@ -2,13 +2,14 @@
 
 A web page must not be able to spend quota or read state, so Host and Origin are checked (which also
 ends DNS rebinding), a POST must be JSON (which a form cannot send), and no CORS header is ever sent.
-Beyond loopback every route needs a client key.
+Beyond loopback every route needs a client key. What changes the pool needs the admin key, on loopback
+too; a client key never opens it.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
@@ -31,16 +32,21 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """Tell only whether the process lives and can serve; supervisors send no key."""
+ADMIN = "/admin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the guard lets through. `keys`: name -> SHA-256 hex of a client key."""
+    """What the guard lets through. `keys`: name -> SHA-256 hex of a client key.
+
+    `priorities`: name -> the most urgent that key may claim, where that is not 0.
+    """
 
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
+    priorities: Mapping[str, int] = field(default_factory=dict)
     require_key: bool = False
     max_target: int = 8192
 
@@ -49,12 +55,15 @@ class Rules:
 class Guard:
     """Refuses what the rules do not allow, hands everything else on with its header fields read.
 
-    Puts into `scope["state"]`: `fields` (lower-case names) and `key_name` (the client key's, or None).
+    Puts into `scope["state"]`: `fields` (lower-case names), `key_name` (the client key's, or None),
+    `most_urgent` (the priority that key may claim at best) and
+    `admin` (whether the admin key was shown). `admin_digest`: that key's SHA-256 in hex, "" for none.
     """
 
     app: App
     rules: Rules
     new_id: Callable[[], str]
+    admin_digest: str = ""
     hosts: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,19 +79,24 @@ class Guard:
         try:
             wire_headers.check(scope["headers"])
             fields = wire_headers.fields(scope["headers"])
-            key_name = self._admit(scope, fields)
+            self._admit(scope, fields)
+            admin = is_admin(scope["path"])
+            if admin:
+                self._check_admin_key(fields)
+            key_name = None if admin else self._key(scope, fields)
         except RequestError as error:
             await _refuse(error, request_id, send)
             return
         state = scope.setdefault("state", {})
         state["fields"], state["key_name"], state["request_id"] = fields, key_name, request_id
+        state["admin"], state["most_urgent"] = admin, self.rules.priorities.get(key_name or "", 0)
         await self.app(scope, receive, send)
 
     def admit(self, rules: Rules) -> None:
         """Go by new rules from the next request on."""
         self.rules, self.hosts = rules, LOOPBACK_NAMES | rules.hosts
 
-    def _admit(self, scope: Scope, fields: dict[str, str]) -> str | None:
+    def _admit(self, scope: Scope, fields: dict[str, str]) -> None:
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > self.rules.max_target:
             raise RequestError(414, "invalid_request_error", "The request's address is too long.")
         self._check_peer(scope)
@@ -96,7 +110,6 @@ class Guard:
             )
         self._check_origin(fields, host)
         self._check_type(scope, fields)
-        return self._key(scope, fields)
 
     def _check_peer(self, scope: Scope) -> None:
         client = scope.get("client")
@@ -141,12 +154,25 @@ class Guard:
                 "Send the request with the header `content-type: application/json`.",
             )
 
+    def _check_admin_key(self, fields: dict[str, str]) -> None:
+        sent = wire_headers.admin_key(fields)
+        if not self.admin_digest:
+            raise RequestError(
+                403, "permission_error", "This server was started without an admin key."
+            )
+        if not compare_digest(_digest(sent), self.admin_digest):
+            raise RequestError(
+                401,
+                "authentication_error",
+                "This needs the admin key: send it as `x-maxpool-admin-key` or as a bearer. It stands "
+                "in the file admin.key of the server's state folder.",
+            )
+
     def _key(self, scope: Scope, fields: dict[str, str]) -> str | None:
         rules = self.rules
         if not rules.keys:
             return None
-        sent = wire_headers.client_key(fields)
-        digest = sha256((sent or "").encode("utf-8", "surrogateescape")).hexdigest()
+        digest = _digest(wire_headers.client_key(fields))
         found = None
         for name, known in rules.keys:  # every key is compared: the time taken tells nothing
             if compare_digest(digest, known):
@@ -159,6 +185,11 @@ class Guard:
                 "(ANTHROPIC_AUTH_TOKEN). `maxpool env` shows how.",
             )
         return found
+
+
+def is_admin(path: str) -> bool:
+    """Whether a path belongs to the admin API."""
+    return path == ADMIN or path.startswith(ADMIN + "/")
 
 
 def rules_of(config: Config, resolve: Callable[[str], Secret]) -> Rules:
@@ -182,8 +213,14 @@ def rules_of(config: Config, resolve: Callable[[str], Secret]) -> Rules:
         origins=frozenset(server.allowed_origins),
         networks=tuple(ipaddress.ip_network(net) for net in server.allowed_ips),
         keys=tuple(keys),
+        priorities={key.name: key.priority for key in config.client_keys if key.priority},
         require_key=required,
     )
+
+
+def _digest(sent: str | None) -> str:
+    """The SHA-256 of a key as it was sent; of nothing when none was."""
+    return sha256((sent or "").encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _host_name(host: str) -> str:

@@ -92,6 +92,7 @@ class Messages:
             fields,
             body,
             key_id=scope["state"]["key_name"],
+            most_urgent=scope["state"]["most_urgent"],
             arrived_at=self.forwarder.clock.now(),
             max_decoded_bytes=self.bodies.decoded,
         )
@@ -130,7 +131,14 @@ class Passthrough(Messages):
         if body is None:
             return None
         now = self.forwarder.clock.now()
-        request = LeaseRequest("", stream=False, program=program_of(fields), arrived_at=now)
+        request = LeaseRequest(
+            "",
+            stream=False,
+            program=program_of(fields),
+            client_key=scope["state"]["key_name"],
+            priority=scope["state"]["most_urgent"],
+            arrived_at=now,
+        )
         return Job(
             method=scope["method"],
             target=target_of(scope),

@@ -5,7 +5,7 @@ Schema version 1. Times are epoch seconds, shares 0..1. No secrets, no prompts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from time import localtime, strftime
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,8 @@ class ServerFacts:
     config_error: str | None
     notices: tuple[str, ...]
     jobs: Mapping[str, Any]
+    runtime: frozenset[str] = frozenset()  # ids of accounts added at run time
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # changed by hand
 
 
 def document(view: PoolView, stats: Stats, facts: ServerFacts) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def document(view: PoolView, stats: Stats, facts: ServerFacts) -> dict[str, Any]
         },
         "notices": list(facts.notices),
         "summary": summary(view),
-        "accounts": [account(a) for a in view.accounts],
+        "accounts": [{**account(a), **_by_hand(a, facts)} for a in view.accounts],
         "sessions": {
             "bound": view.sessions_bound,
             "protected": view.sessions_protected,
@@ -66,13 +68,9 @@ def document(view: PoolView, stats: Stats, facts: ServerFacts) -> dict[str, Any]
             }
             for w in view.waiters
         ],
-        "throttle": {
-            "open": [
-                {"scope": p.scope, "until": p.until, "probing": p.probing} for p in view.pauses
-            ],
-            "count": view.throttle_count,
-            "last_at": view.throttle_last_at,
-        },
+        "throttle": _throttle(view),
+        "scheduler": asdict(view.rules),
+        "refusals": [asdict(r) for r in reversed(stats.refusals)],
         "jobs": dict(facts.jobs),
         "harm": {
             "client_errors": {str(k): n for k, n in sorted(stats.client_errors.items())},
@@ -88,6 +86,23 @@ def document(view: PoolView, stats: Stats, facts: ServerFacts) -> dict[str, Any]
             "failovers": stats.failovers,
             "client_gone": stats.client_gone,
         },
+    }
+
+
+def _throttle(view: PoolView) -> dict[str, Any]:
+    """The upstream-wide pauses: those open now, and how many there were."""
+    return {
+        "open": [
+            {
+                "scope": p.scope,
+                "until": p.until,
+                "probing": p.probing,
+                "failed_probes": p.failed_probes,
+            }
+            for p in view.pauses
+        ],
+        "count": view.throttle_count,
+        "last_at": view.throttle_last_at,
     }
 
 
@@ -111,6 +126,7 @@ def summary(view: PoolView) -> dict[str, Any]:
         "accounts_disabled": len(view.accounts) - len(enabled),
         "requests_in_flight": view.in_flight,
         "queued": len(view.waiters),
+        "oldest_waiting_s": max((round(w.waiting_s, 1) for w in view.waiters), default=None),
         "paused": view.paused,
         "preferred": view.preferred,
         "headroom": headroom,
@@ -176,10 +192,12 @@ def account(a: AccountView) -> dict[str, Any]:
             "grant_expires_at": None,
             "dead": a.detail or a.credential.dead or None,
         },
-        "last_hour": {**_counts(a.last_hour), "p50_ms": a.p50_ms},
+        "last_hour": {**_counts(a.last_hour), "p50_ms": a.p50_ms, "mean_ms": a.mean_ms},
         "last_15_min": _counts(a.last_15_min),
         "total": _counts(a.total),
         "failures_in_a_row": a.failures,
+        "last_status": a.last_status,
+        "last_status_at": a.last_status_at,
         "last_error": None
         if error is None
         else {"class": error.kind, "at": error.at, "message": error.message},
@@ -189,6 +207,12 @@ def account(a: AccountView) -> dict[str, Any]:
             "last_result": a.probing.last_result or None,
         },
     }
+
+
+def _by_hand(a: AccountView, facts: ServerFacts) -> dict[str, Any]:
+    """What a person did to the running server about it."""
+    changed = facts.overrides.get(a.account.id, {})
+    return {"runtime": a.account.id in facts.runtime, "overrides": dict(changed)}
 
 
 def window(w: WindowView) -> dict[str, Any]:
@@ -222,7 +246,7 @@ def _session(s: SessionView) -> dict[str, Any]:
     }
 
 
-def _counts(c: Counts) -> dict[str, int]:
+def _counts(c: Counts) -> dict[str, int | float]:
     return {
         "requests": c.requests,
         "failed": c.failed,
@@ -230,6 +254,10 @@ def _counts(c: Counts) -> dict[str, int]:
         "tokens_out": c.tokens_out,
         "cache_read": c.cache_read,
         "cache_write": c.cache_write,
+        "cost_usd": round(c.cost_usd, 6),
+        "told_usd": round(c.told_usd, 6),
+        "told_estimate_usd": round(c.told_estimate_usd, 6),
+        "unpriced": c.unpriced,
     }
 
 

@@ -108,6 +108,15 @@ def client_key(fields: Mapping[str, str]) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
+def admin_key(fields: Mapping[str, str]) -> str | None:
+    """The admin key as sent: `x-maxpool-admin-key`, else the bearer; None without either."""
+    key = fields.get("x-maxpool-admin-key", "").strip()
+    if key:
+        return key
+    scheme, _, token = fields.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
 def authorization(secret: str, mode: str) -> tuple[tuple[bytes, bytes] | None, bool]:
     """The credential header of an account, and whether it is an OAuth bearer.
 

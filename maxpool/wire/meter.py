@@ -1,4 +1,4 @@
-"""Token usage and progress of one Messages answer, from its events or its body.
+"""Token usage, cost and progress of one Messages answer, from its events or its body.
 
 Counts every kind of token once: `message_delta` usage is cumulative and overwrites what
 `message_start` said (claim R17). Decodes only the events that carry usage or open a block, and
@@ -7,11 +7,13 @@ decides nothing: `service/relay` reads the flags.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from maxpool.core.durations import number
 from maxpool.core.lease import TokenUsage
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from maxpool.wire.sse import Event
 
 MAX_TOKENS: Final = 1_000_000_000  # beyond any context: a broken count, not a large one
+MAX_COST_USD: Final = 10_000.0  # no one answer costs that
 
 _NONE: Final[Mapping[str, object]] = MappingProxyType({})
 # Blocks of these kinds say nothing yet when they open; all others (tool calls, tool results) do.
@@ -53,9 +56,12 @@ class Meter:
     `has_content`: something that commits the answer was seen (a delta, or a block that opens with
     content). `in_block`: a content block is open. `stopped`: a stop reason was given; `ended`:
     `message_stop` was seen. `error`: the data of an `error` event. `events`: how many so far.
+    `cost_event`: the upstream's own event that says what the answer cost, where it has one.
     """
 
     __slots__ = (
+        "_cost_event",
+        "_settled",
         "_usage",
         "ended",
         "error",
@@ -67,8 +73,10 @@ class Meter:
         "stopped",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, cost_event: str | None = None) -> None:
         self._usage: dict[str, Any] = {}
+        self._cost_event = cost_event
+        self._settled: float | None = None
         self.events = 0
         self.has_content = False
         self.in_block = False
@@ -85,8 +93,9 @@ class Meter:
 
     @property
     def usage(self) -> TokenUsage:
-        """Tokens as last told."""
-        return _usage(self._usage)
+        """Tokens and cost as last told; a settlement is the last word on the cost."""
+        usage = _usage(self._usage)
+        return usage if self._settled is None else replace(usage, cost_usd=self._settled)
 
     def feed(self, event: Event) -> None:
         """Take in the next event."""
@@ -100,6 +109,14 @@ class Meter:
         watch = _WATCH.get(name)
         if watch is not None:
             watch(self, event.data)
+        elif name == self._cost_event:
+            self._settle(event.data)
+
+    def _settle(self, data: bytes) -> None:
+        told = _mapping(_decoded(data))
+        usage = _mapping(told.get("usage"))
+        figures = (told.get("cost_usd"), told.get("cost"), usage.get("cost_usd"), usage.get("cost"))
+        self._settled = next((c for c in map(cost_usd, figures) if c is not None), self._settled)
 
     def _delta(self, _: bytes) -> None:
         self.has_content = True
@@ -169,7 +186,17 @@ def _usage(told: Mapping[str, object]) -> TokenUsage:
         cache_read=_count(told.get("cache_read_input_tokens")),
         cache_write_5m=max(minutes, _count(told.get("cache_creation_input_tokens")) - hour),
         cache_write_1h=hour,
+        cost_usd=cost_usd(told.get("cost")),
     )
+
+
+def cost_usd(value: object) -> float | None:
+    """A sum of USD, as a number or as text; None for junk, negatives and absurd sums."""
+    if isinstance(value, str) and len(value) <= 32:
+        value = number(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= MAX_COST_USD else None
 
 
 def _name_in(data: bytes) -> str:

@@ -66,6 +66,7 @@ _CAUSES: Final[Mapping[Reason, _Cause]] = MappingProxyType(
         Reason.BUDGET: _Cause(_QUOTA, "the budget is used up"),
         Reason.BUCKET_EXHAUSTED: _Cause(_QUOTA, "the rate bucket set in the config is empty"),
         Reason.SLOTS_FULL: _Cause(_BUSY, "every slot is taken"),
+        Reason.HOME_BUSY: _Cause(_BUSY, "the account that knows this session is full just now"),
         Reason.TRIAL: _Cause(_BUSY, "every account is being tried again after a failure"),
         Reason.QUEUED: _Cause(_BUSY, "others were waiting first"),
         Reason.QUEUE_FULL: _Cause(_BUSY, "the queue is full"),
@@ -129,12 +130,14 @@ def refusal(
     now: float,
     request_id: str,
     names: Mapping[str, str],
+    unavailable: Mapping[str, int] | None = None,
     tz_offset_s: int = 0,
 ) -> Answer:
     """Why the pool serves nobody now, and when it will; `names`: the accounts it looked at.
 
     The time stands in the message (local time) and in `x-maxpool-retry-at` (UTC); `retry-after`
-    carries it up to 60 s, beyond that the caller is told not to retry by itself.
+    carries it up to 60 s, beyond that the caller is told not to retry by itself. `maxpool` in the
+    body says the same to programs, with how many accounts are `unavailable` for each reason.
     """
     cause = _CAUSES.get(refusal.reason, _OTHER_CAUSE)
     status, kind = cause.answer
@@ -157,7 +160,13 @@ def refusal(
         retry_after_s=wait,
         should_retry=None if near or unknown_but_soon else False,
     )
-    return Answer(answer.status, (*answer.headers, *extra), answer.body)
+    facts = {
+        "reason": refusal.reason.value,
+        "retry_at": at,
+        "unavailable": dict(refusal.counts if unavailable is None else unavailable),
+    }
+    body = _envelope(kind, " ".join(parts)) | {"request_id": request_id, "maxpool": facts}
+    return Answer(answer.status, (*answer.headers, *extra), msgspec.json.encode(body))
 
 
 def auth_failure(

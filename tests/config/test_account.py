@@ -35,6 +35,12 @@ def test_a_format_that_comes_later_is_named_as_such(form):
         AccountConfig.model_validate({"name": "a", "format": form})
 
 
+def test_what_an_upstream_needs_of_its_own_is_off_unless_it_is_named():
+    plain = AccountConfig(name="a")
+    assert (plain.model, plain.deadline_header, plain.cost_header, plain.cost_event) == (None,) * 4
+    assert (plain.auth_header, plain.strip_events, plain.strip_beta_headers) == ("auto", (), ())
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"caps": {"5h": 1.5}}, {"caps": {"5h": 0}}, {"weight": 0}, {"slots": 0}, {"priority": 1.5}],

@@ -7,6 +7,7 @@ from maxpool.config.checks import PLANS, Parts, doubts, find
 from maxpool.config.derive import account as derived
 from maxpool.config.model import QueueConfig, ServerConfig, UpstreamConfig
 
+PROVIDER = {"kind": "provider", "base_url": "https://x"}
 KEY = ((0, ClientKeyConfig(name="k", key="env:K")),)
 
 
@@ -83,6 +84,42 @@ def test_only_a_provider_may_have_no_secret():
 
 def test_a_secret_that_would_never_be_sent_is_a_mistake():
     assert findings(account(auth_header="none"))[0][0] == ("accounts", 0, "auth_header")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "once"),
+    [
+        ({}, {}, True),
+        ({"kind": "subscription"}, {"kind": "subscription"}, True),
+        ({"base_url": "https://x"}, {"base_url": "https://x"}, True),
+        ({}, {"secret": "env:B"}, False),  # two organisations of one person are two accounts
+        ({}, {"base_url": "https://x"}, False),
+        ({}, {"enabled": False}, False),
+        (PROVIDER, {**PROVIDER, "model": "m"}, False),
+    ],
+)
+def test_the_same_login_added_twice_is_a_mistake(first, second, once):  # S13
+    found = findings(account(**first), account(**second))
+    assert [path for path, _ in found] == ([("accounts", 1, "secret")] if once else [])
+
+
+def test_a_fixed_model_and_a_model_map_are_not_both_given():
+    both = account(model="m", models={"claude-*": "n"})
+    assert findings(both)[0][0] == ("accounts", 0, "model")
+    assert findings(account(model="m")) == findings(account(models={"a": "b"})) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "blamed"),
+    [
+        ({"headers": {"Api-Key": "x"}, "auth_header": "api-key"}, "headers"),
+        ({"headers": {"X-Left": "x"}, "deadline_header": "x-left"}, "deadline_header"),
+        ({"auth_header": "X-Left", "deadline_header": "x-left"}, "deadline_header"),
+    ],
+)
+def test_no_header_has_two_values(keys, blamed):
+    ((path, _),) = findings(account(**keys))
+    assert path == ("accounts", 0, blamed)
 
 
 def test_two_entries_never_share_a_name_or_an_id():

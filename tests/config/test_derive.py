@@ -61,6 +61,12 @@ def test_an_account_reaches_the_core_with_every_setting():
     assert account.models == {"claude-*": "m"}
 
 
+def test_a_fixed_model_is_a_map_of_every_model_to_that_one():
+    fixed = derive.account(AccountConfig(name="a", model="big"))
+    assert fixed.models == {"*": "big"}
+    assert derive.account(AccountConfig(name="a")).models == {}
+
+
 def test_a_provider_is_its_own_issuer_unless_it_says_otherwise():
     local = AccountConfig(name="local", kind="provider", base_url="http://127.0.0.1:9")
     assert derive.provider(local) == "local"

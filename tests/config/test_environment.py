@@ -50,6 +50,11 @@ def test_the_shell_is_told_by_its_variable(env, name):
     assert environment.shell_name(env) == name
 
 
+def test_an_empty_admin_key_is_none():
+    assert environment.admin_key({"MAXPOOL_ADMIN_KEY": ""}) is None
+    assert environment.admin_key({"MAXPOOL_ADMIN_KEY": "k"}) == "k"
+
+
 def test_an_empty_client_key_is_none():
     assert environment.client_key({"MAXPOOL_KEY": ""}) is None
     assert environment.client_key({"MAXPOOL_KEY": "k"}) == "k"

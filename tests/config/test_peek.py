@@ -43,6 +43,12 @@ def test_a_client_key_is_known_by_its_reference_only(tmp_path):
     assert found.keys == ("env:K", f"file:{tmp_path / 'k'}", "")
 
 
+def test_a_state_folder_of_its_own_is_meant_from_the_configs_folder(tmp_path):
+    assert peeked(tmp_path, "[storage]\nfolder = 'state'\n").folder == tmp_path / "state"
+    assert peeked(tmp_path, "[storage]\nfolder = 7\n").folder is None
+    assert peeked(tmp_path, "").folder is None
+
+
 def test_peeking_needs_nothing_beyond_the_standard_library():
     code = (
         "import sys; before = set(sys.modules); import maxpool.config.peek; "

@@ -87,7 +87,7 @@ def test_moving_counts_the_cache_it_throws_away():  # S8
 
 
 def test_sub_agents_may_spread_while_the_main_thread_stays():  # S10
-    p = pool("a", "b", "c")
+    p = pool("a", "b", "c", home_wait_s=0.0)
     home = turn(p, NOW)
     agents = [lease(p, NOW + 1, "s", agent=f"agent-{i}") for i in range(40)]
     assert {one.account_id for one in agents} == {"a", "b", "c"}

@@ -12,7 +12,6 @@ from maxpool.core.demand import Demand
 from maxpool.core.eligibility import Reason
 from maxpool.core.lease import Reading, TokenUsage
 from maxpool.core.settings import PoolSettings
-from maxpool.core.slope import Yardstick
 from maxpool.core.state import AccountState
 from tests.make import DAY, NOW, account, ask
 
@@ -38,7 +37,7 @@ def weigh(s: AccountState, mean: float = 0.0, **given: Any) -> Cost:
     weeks = weeks_at(fields.pop("now", NOW))
     request = fields.pop("request", ask())
     learned = fields.pop("prices", prices(mean))
-    return Weigher(request, weeks, learned, Yardstick(), **fields).cost(s, unknown)
+    return Weigher(request, weeks, learned, **fields).cost(s, unknown)
 
 
 def weeks_at(now: float, demand: Demand | None = None) -> Weeks:

@@ -195,6 +195,18 @@ def test_an_unexplained_refusal_locks_five_minutes_doubling_to_an_hour():
     assert lengths == [300, 600, 1200, 2400, 3600, 3600]
 
 
+@pytest.mark.parametrize(("outcome", "first_s"), [(Forbidden(), 300), (SpendLimited(), HOUR)])
+def test_requests_that_ran_together_lengthen_a_growing_pause_but_once(outcome, first_s):
+    p = pool("a", "b")
+    together = [lease(p, exclude=frozenset("b")) for _ in range(4)]
+    for taken in together:
+        p.release(taken, outcome, NOW)
+    assert until_of(p, "a") == NOW + first_s
+    again = NOW + first_s
+    p.release(lease(p, again, exclude=frozenset("b")), outcome, again)
+    assert until_of(p, "a", again) == again + 2 * first_s
+
+
 def test_a_missing_model_is_benched_by_the_name_the_client_used():
     p = pool(account("a", models={MODEL: "vendor/model"}), "b")
     end(p, "a", ModelMissing("vendor/model"))

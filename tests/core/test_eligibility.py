@@ -120,6 +120,13 @@ def test_a_closed_family_blocks_its_models_only_even_where_nothing_else_is_known
     assert account_state(s, NOW, CTX) is None
 
 
+def test_a_mapped_account_is_closed_by_the_family_its_upstream_was_asked_for():
+    s = state(models={"claude-sonnet-*": "claude-opus-5-5", "*": "*"})
+    s.quota.close("7d:opus", NOW + DAY, SETTINGS)
+    assert why(s, model="claude-sonnet-4-5") == Unavailable(Reason.FAMILY_QUOTA, NOW + DAY)
+    assert why(s, model="claude-haiku-4-5") is None
+
+
 def test_a_benched_model_blocks_itself_only():
     s = state()
     s.bench_model("m", Reason.MODEL_MISSING, NOW + 9, 8)

@@ -34,7 +34,7 @@ def week(p: Pool, name: str, used: float, reset_at: float, now: float = NOW) -> 
 def many(n: int) -> Pool:
     """Accounts of three plans, each with a week of its own."""
     plans = ("max_20x", "max_5x", "pro")
-    p = pool(*(account(f"a{i:04}", plan=plans[i % 3]) for i in range(n)))
+    p = pool(*(account(f"a{i:04}", plan=plans[i % 3]) for i in range(n)), home_wait_s=0.0)
     for i, name in enumerate(p.states):
         week(p, name, (i * 7 % 90) / 100, NOW + DAY + (i * 13 % 100) * HOUR)
     return p

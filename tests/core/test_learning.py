@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from maxpool import (
@@ -20,7 +22,7 @@ from maxpool import (
 from maxpool.core.learning import settle_unobserved
 from maxpool.core.settings import PoolSettings
 from maxpool.core.throttle import Throttle
-from tests.make import MODEL, NOW, lease, pool
+from tests.make import MODEL, NOW, key, lease, pool
 
 USED = TokenUsage(input=10, output=1_700, cache_read=900, cache_write_5m=90)
 
@@ -58,6 +60,17 @@ def test_what_was_read_before_the_end_is_warm(outcome):
     assert (warmth.tokens, warmth.until, warmth.proven) == (1_000, NOW + 302, True)
 
 
+def test_cost_is_counted_with_the_tokens_and_kept_apart_by_who_said_it():
+    p = pool(key("k"))
+    p.release(lease(p), Success(replace(USED, cost_usd=0.25)), NOW + 2)
+    p.release(lease(p), Success(USED), NOW + 2)
+    total = p.view(NOW + 2).accounts[0].total
+    estimate = (10 + 1_700 * 5 + 900 * 0.1 + 90 * 1.25) * 3e-6
+    assert total.cost_usd == pytest.approx(0.25 + estimate)
+    assert total.told_usd == 0.25
+    assert total.told_estimate_usd == pytest.approx(estimate)
+
+
 def test_a_client_that_left_before_any_answer_proves_no_warmth():
     assert not ended(ClientGone()).bindings.by_key["s"].warm["a"].proven
 
@@ -92,7 +105,7 @@ def test_the_last_error_names_the_outcome_and_never_a_text_of_the_request():  # 
 )
 def test_without_headers_only_a_proof_settles_a_probe(outcome, state):
     throttle = Throttle(PoolSettings())
-    throttle.open("anthropic m", "f", None, NOW)
+    throttle.open("anthropic m", "f", NOW)
     throttle.probe("anthropic", "m", "lease", NOW)
     settle_unobserved(throttle, "lease", outcome, NOW + 30)
     pause = throttle.pauses.get("anthropic m")

@@ -49,6 +49,7 @@ from maxpool import (
     Wait,
 )
 from maxpool.core.binding import session_key
+from maxpool.core.cost import week_of
 from maxpool.core.eligibility import BY_EVENT, Context, Eligible, check
 from maxpool.core.health import HealthState
 from maxpool.core.queue import class_of
@@ -207,9 +208,7 @@ class PoolMachine(RuleBasedStateMachine):
         if cause == "queued":
             waiting = self.pool.queue.last_id + 1 if ticket is None else ticket.id
             before = self.pool.queue.by_class[class_of(request, exclude)]
-            assert any(i < waiting for i in before), (
-                "only an earlier one of the same class holds back"
-            )
+            assert any(i != waiting for i in before), "only one of the same class holds back"
 
     # -- the contract ---------------------------------------------------------------------------
 
@@ -369,6 +368,10 @@ class PoolMachine(RuleBasedStateMachine):
         index = self.pool.index
         standing = [e[2] for lane in index.lanes.values() for e in lane.entries] + [*index.special]
         assert len(standing) == len(set(standing))
+        index.advance(self.now)
+        for state in self.pool.states.values():  # what was reckoned is what would be now
+            assert state.week == week_of(state, self.now, index.demand)
+            assert state.left == state.room(self.now, index.yardstick, SETTINGS)
         assert set(index.places) == set(self.pool.states) >= set(standing)
         for account_id, place in index.places.items():
             assert place.alarm is None or (place.alarm, account_id) in index.alarms

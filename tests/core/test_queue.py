@@ -19,6 +19,7 @@ from maxpool import (
 )
 from maxpool.core.eligibility import Reason
 from maxpool.core.queue import Queue, class_of
+from maxpool.core.settings import PoolSettings
 from tests.make import HOUR, MODEL, NOW, account, ask, key, lease, pool
 
 NOBODY: frozenset[str] = frozenset()
@@ -102,13 +103,13 @@ def test_a_paid_account_is_a_route_once_its_price_is_met():  # Q1
 
 
 def test_a_waiter_keeps_its_age_when_its_class_changes():
-    q = Queue(limit=9)
+    q = Queue(PoolSettings())
     one, other = class_of(ask(), NOBODY), class_of(ask(), frozenset({"a"}))
-    old = q.join(ask(), one, NOW, NOW + 99)
-    q.join(ask(), other, NOW, NOW + 99)
+    old = q.join(ask(), one, NOW, NOW + 99, 1)
+    q.join(ask(), other, NOW, NOW + 99, 1)
     q.reseat(old, other)
     assert list(q.by_class) == [other]
-    assert list(q.by_class[other]) == [1, 2]
+    assert q.lines.first(other) is old
 
 
 def test_the_queue_is_bounded_and_says_so_at_once():  # Q4
@@ -118,6 +119,35 @@ def test_the_queue_is_bounded_and_says_so_at_once():  # Q4
     found = p.acquire(ask(), NOW)
     assert isinstance(found, Refusal)
     assert (found.reason, found.detail) == ("queue_full", "paused")
+
+
+@pytest.mark.parametrize(
+    ("configured", "keys", "taken"),
+    [
+        (0, [None] * 9, [None] * 4),  # one person, no key: the whole queue
+        (1, ["a"] * 9, ["a"] * 4),
+        (2, ["a"] * 9, ["a"] * 2),
+        (2, ["a"] * 3 + ["b"] * 9, ["a", "a", "b", "b"]),
+        (1, ["a", None] * 9, ["a", None, "a", None]),  # callers without a key count as one
+    ],
+)
+def test_no_client_key_takes_more_than_half_where_there_are_several(configured, keys, taken):  # Q4
+    p = pool("a", queue_limit=4, client_keys=configured)
+    p.command(Command("pause"), NOW)
+    found = [(name, p.acquire(ask(client_key=name), NOW)) for name in keys]
+    assert [name for name, answer in found if isinstance(answer, Wait)] == taken
+    refused = [answer for _, answer in found if isinstance(answer, Refusal)]
+    assert {answer.reason for answer in refused} == {Reason.QUEUE_FULL}
+
+
+def test_who_waits_already_keeps_its_place_when_another_key_comes():
+    p = pool("a", queue_limit=4)
+    p.command(Command("pause"), NOW)
+    for _ in range(3):
+        hold(p, client_key="a")
+    hold(p, client_key="b")
+    assert p.queue.places == {"a": 3, "b": 1}
+    assert isinstance(p.acquire(ask(client_key="a"), NOW), Refusal)
 
 
 def test_a_waiter_that_left_frees_its_place_at_once():  # Q6
@@ -221,3 +251,38 @@ def test_a_waiters_reason_and_place_can_be_seen():
     hold(p), hold(p, NOW + 1)
     shown = [(w.position, w.cause, w.waiting_s) for w in p.view(NOW + 2).waiters]
     assert shown == [(1, Reason.THROTTLE, 2.0), (2, Reason.QUEUED, 1.0)]
+
+
+def test_the_time_to_ask_again_is_right_whoever_leaves_or_changes():  # Q2
+    q = Queue(PoolSettings())
+    key = class_of(ask(), NOBODY)
+    waiters = [q.join(ask(), key, NOW, NOW + 900, 1) for _ in range(3)]
+    for waiter, until in zip(waiters, (30.0, 10.0, 20.0), strict=True):
+        q.asked(waiter, Reason.COOLDOWN, NOW + until, 1, NOW + 900)
+    assert q.next_wake(NOW) == NOW + 10
+    q.asked(waiters[1], Reason.COOLDOWN, NOW + 40, 1, NOW + 900)
+    assert q.next_wake(NOW) == NOW + 20
+    q.leave(waiters[2].ticket)
+    assert (q.next_wake(NOW), q.next_wake(NOW + 35)) == (NOW + 30, NOW + 40)
+    assert [w.ticket.id for w in q.due(NOW + 40)] == [1, 2]
+
+
+def test_asking_a_million_times_leaves_no_trace():  # S19
+    q = Queue(PoolSettings(queue_aging_s=1.0))
+    key = class_of(ask(), NOBODY)
+    stays = q.join(ask(), key, NOW, NOW + 900, 1)
+    for i in range(5_000):
+        q.asked(stays, Reason.COOLDOWN, NOW + 800 - i / 10, i, NOW + 900)
+        q.leave(q.join(ask(priority=9), key, NOW, NOW + 90 + i, 1).ticket)
+    sizes = [len(q.alarms), len(q.deadlines), len(q.promotions), len(q.lines.levels)]
+    assert max(sizes) < 100, sizes
+    assert (len(q.lines.by_key), q.places) == (1, {None: 1})
+
+
+def test_slots_are_expected_as_fast_as_leases_ended_lately():
+    q = Queue(PoolSettings())
+    assert q.pace_s(NOW) is None
+    for i in range(40):
+        q.ended(NOW + 2 * i)
+    assert q.pace_s(NOW + 80) == 2.0
+    assert q.pace_s(NOW) is None  # the clock was set back

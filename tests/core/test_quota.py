@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from maxpool.core.lease import BucketReading, Reading
 from maxpool.core.quota import Quota
 from maxpool.core.settings import PoolSettings
+from maxpool.core.slope import Yardstick
 from tests.make import DAY, HOUR, NOW
 
 SETTINGS = PoolSettings(max_families=2, max_buckets=2)
@@ -93,3 +96,79 @@ def test_the_next_change_is_the_soonest_of_all_windows_and_the_buckets():
 
 def test_unknown_windows_are_unknown_not_free():
     assert (Quota().utilization("5h", NOW), Quota().closed("5h", NOW, SETTINGS)) == (None, None)
+
+
+def learned(per_token: float = 1e-6, used: float = 0.5) -> Quota:
+    """A quota whose 5h and 7d windows know what a token fills."""
+    q = Quota()
+    q.merge(
+        [Reading("5h", used, NOW + HOUR), Reading("7d", used, NOW + DAY)], NOW, "headers", SETTINGS
+    )
+    for window in q.windows.values():
+        window.slope.per_token = per_token
+    return q
+
+
+def test_what_was_burned_since_the_reading_and_what_leases_will_burn_is_counted_already():
+    q = learned()
+    q.burn("sonnet", 20_000.0)
+    q.reserved = 30_000.0
+    assert q.estimate("5h", NOW) == pytest.approx(0.55)
+    q.merge([Reading("5h", 0.53, NOW + HOUR)], NOW + 1, "headers", SETTINGS)
+    assert q.estimate("5h", NOW + 1) == pytest.approx(0.56)  # only what runs comes on top
+
+
+def test_an_estimate_needs_a_reading_and_never_exceeds_a_full_window():
+    assert Quota(spent=1e9).estimate("5h", NOW) is None
+    q = learned()
+    q.burn("sonnet", 1e9)
+    assert q.estimate("7d", NOW) == 1.0
+    assert q.account_closed(NOW, SETTINGS) is None  # an estimate closes nothing
+
+
+def test_after_a_reset_only_what_runs_now_is_counted():
+    q = learned()
+    q.burn("sonnet", 200_000.0)
+    q.reserved = 10_000.0
+    assert q.estimate("5h", NOW + HOUR) == pytest.approx(0.01)
+
+
+def test_a_familys_window_counts_its_own_tokens_only():
+    q = learned()
+    q.merge([Reading("7d:opus", 0.2, NOW + DAY)], NOW, "headers", SETTINGS)
+    q.windows["7d:opus"].slope.per_token = 1e-6
+    q.burn("sonnet", 50_000.0)
+    q.burn("opus", 10_000.0)
+    assert q.estimate("7d:opus", NOW) == pytest.approx(0.21)
+
+
+def test_the_room_is_that_of_the_window_that_closes_first():
+    q = learned(used=0.9)
+    q.windows["7d"].slope.per_token = 1e-7
+    assert q.room(NOW, Yardstick(), 20.0) == pytest.approx(100_000.0)
+    assert Quota().room(NOW, Yardstick(), 20.0) == math.inf
+
+
+def test_an_account_that_learned_nothing_borrows_the_yardstick():
+    q = learned()
+    for window in q.windows.values():
+        window.slope.per_token = None
+    assert not q.measured()
+    assert q.room(NOW, Yardstick({"5h": 2e-5}), 20.0) == pytest.approx(500_000.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "later", "kept"),
+    [("headers", 5.0, 0.5), ("headers", 61.0, 0.4), ("probe", 61.0, 0.5), ("probe", 601.0, 0.4)],
+)
+def test_a_lower_reading_of_the_same_window_is_an_older_one_for_a_while(source, later, kept):
+    q = learned()
+    q.merge([Reading("5h", 0.4, NOW + HOUR)], NOW + later, source, SETTINGS)
+    assert q.utilization("5h", NOW + later) == kept
+
+
+def test_what_was_restored_yields_to_the_first_reading():
+    q = learned()
+    q.windows["5h"].source = "restored"
+    q.merge([Reading("5h", 0.4, NOW + HOUR)], NOW + 1, "probe", SETTINGS)
+    assert q.utilization("5h", NOW + 1) == 0.4

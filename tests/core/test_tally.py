@@ -11,9 +11,31 @@ USAGE = TokenUsage(input=1, output=2, cache_read=3, cache_write_5m=4, cache_writ
 
 def test_each_kind_of_token_is_counted_once():
     tally = Tally()
-    tally.add(USAGE, NOW, 1.0, failed=False)
+    tally.add(USAGE, NOW, 1.0, failed=False, estimate_usd=0.0)
     tally.add(TokenUsage(), NOW, 1.0, failed=True)
     assert tally.total == Counts(2, 1, 1, 2, 3, 9)
+
+
+def test_the_upstreams_own_figure_counts_before_our_estimate():
+    tally = Tally()
+    tally.add(TokenUsage(input=9, cost_usd=0.5), NOW, 1.0, failed=False, estimate_usd=0.2)
+    tally.add(TokenUsage(input=9), NOW, 1.0, failed=False, estimate_usd=0.3)
+    for counts in (tally.total, tally.last(NOW)):
+        assert (counts.cost_usd, counts.told_usd, counts.told_estimate_usd) == (0.8, 0.5, 0.2)
+        assert counts.unpriced == 0
+
+
+def test_tokens_that_nobody_prices_are_counted_as_such_and_not_as_free():
+    tally = Tally()
+    tally.add(USAGE, NOW, 1.0, failed=False)
+    tally.add(TokenUsage(), NOW, 1.0, failed=True)
+    assert (tally.total.unpriced, tally.total.cost_usd) == (1, 0.0)
+
+
+def test_the_last_status_is_kept_with_its_time():
+    tally = Tally()
+    tally.answered(200, NOW)
+    assert (tally.last_status, tally.last_status_at) == (200, NOW)
 
 
 def test_the_last_minutes_hold_only_what_happened_in_them():
@@ -41,3 +63,12 @@ def test_the_median_time_is_of_the_last_hours_answers():
         tally.add(USAGE, NOW, took, failed=False)
     tally.add(USAGE, NOW, 50.0, failed=True)
     assert tally.p50_ms(NOW) == 2000.0
+
+
+def test_the_mean_time_is_of_the_last_hours_answers():
+    tally = Tally()
+    assert tally.mean_ms(NOW) is None
+    tally.add(USAGE, NOW - 2 * HOUR, 99.0, failed=False)
+    for took in (1.0, 4.0):
+        tally.add(USAGE, NOW, took, failed=False)
+    assert tally.mean_ms(NOW) == 2500.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from maxpool.core.targets import upstream_model
+from maxpool.core.targets import served_by_name, upstream_model
 
 MAP = {"claude-*-mini": "small", "claude-*": "*", "exact": "other", "same": ""}
 
@@ -34,3 +34,10 @@ def test_an_empty_map_offers_every_model_by_its_name():
 
 def test_only_a_star_makes_a_pattern():
     assert upstream_model({"claude-[abc]": "x", "gpt?": "y"}, "gpt5") is None
+
+
+def test_a_map_lists_exact_names_and_the_targets_that_it_serves_as_they_are():
+    assert served_by_name({"*": "big"}) == ["big"]
+    assert served_by_name({"claude-*": "big"}) == []
+    assert served_by_name({"a": "b", "claude-*": "*"}) == ["a"]
+    assert served_by_name({"a": "", "big*": "big-1"}) == ["a", "big-1"]

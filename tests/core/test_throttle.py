@@ -77,9 +77,9 @@ def test_waiters_hear_of_its_end_by_headers_alone():  # Q2
 def test_a_bad_transcript_closes_it_and_never_arms_it_again():  # R8
     p = throttled()
     probe(p, NOW + 30, 400, RequestRejected(400))
-    for _ in range(5):
-        p.release(lease(p, NOW + 31), RequestRejected(400), NOW + 31)
-    assert not p.view(NOW + 31).pauses
+    for i in range(31, 36):
+        p.release(lease(p, NOW + i), RequestRejected(400), NOW + i)
+    assert not p.view(NOW + 36).pauses
 
 
 @pytest.mark.parametrize("status", sorted(CAPACITY_STATUSES))
@@ -92,9 +92,9 @@ def test_a_failed_probe_opens_it_again_for_five_ten_and_twenty_seconds(status):
         now = pause.until
 
 
-def test_after_four_openings_the_next_failed_probe_closes_it():
+def test_the_fourth_failed_probe_closes_it():
     p, now = throttled(), NOW + 30
-    for _ in range(4):
+    for _ in range(3):
         probe(p, now, 529, ClientGone())
         now = p.view(now).pauses[0].until
     probe(p, now, 529, ClientGone())
@@ -145,11 +145,19 @@ def test_it_opens_for_what_the_upstream_asked_within_bounds(asked, length):
     assert p.view(NOW).pauses[0].until == NOW + length
 
 
+def test_it_opens_for_the_longest_that_any_of_the_accounts_was_told():
+    p = pool("a", "b")
+    first, second = lease(p), lease(p)
+    p.release(first, Burst(120.0, "f"), NOW)
+    p.release(second, Burst(5.0, "f"), NOW)
+    assert p.view(NOW).pauses[0].until == NOW + 120
+
+
 def test_an_open_pause_keeps_the_later_deadline():
     t = Throttle(PoolSettings())
-    t.open("m", "f", 600.0, NOW)
-    t.open("m", "f", 5.0, NOW)
-    t.open("m", "f", None, NOW + 1)
+    for asked, at in ((600.0, NOW), (5.0, NOW), (None, NOW + 1)):
+        t.saw("m", "f", "a", at, asked)
+        t.open("m", "f", at)
     assert (t.pauses["m"].until, t.count) == (NOW + 600, 1)
 
 
@@ -163,16 +171,16 @@ def test_a_pause_of_one_model_holds_that_model_only():
 
 def test_sightings_older_than_the_incident_window_no_longer_count():
     t = Throttle(PoolSettings())
-    t.saw(EVERY_MODEL, "f", "a", NOW)
-    t.saw(EVERY_MODEL, "f", "a", NOW + 29)
-    seen = t.saw(EVERY_MODEL, "f", "b", NOW + 31)
+    t.saw(EVERY_MODEL, "f", "a", NOW, None)
+    t.saw(EVERY_MODEL, "f", "a", NOW + 29, None)
+    seen = t.saw(EVERY_MODEL, "f", "b", NOW + 31, None)
     assert seen.accounts == ["a", "b"]  # two seconds apart, whatever was before
-    assert t.saw(EVERY_MODEL, "f", "b", NOW + 60).accounts == ["b"]
+    assert t.saw(EVERY_MODEL, "f", "b", NOW + 60, None).accounts == ["b"]
 
 
 def test_a_good_answer_counts_from_the_first_sighting_on_and_for_its_scope():
     t = Throttle(PoolSettings())
-    seen = t.saw("m", "f", "a", NOW)
+    seen = t.saw("m", "f", "a", NOW, None)
     t.answered("b", ("p *", "other"), "l1", NOW + 1)
     assert not seen.answered_since("b")
     t.answered("b", ("p *", "m"), "l2", NOW + 1)
@@ -184,9 +192,80 @@ def test_a_good_answer_counts_from_the_first_sighting_on_and_for_its_scope():
 def test_sightings_are_bounded_and_forget_a_removed_account():  # S19
     t = Throttle(PoolSettings(max_sightings=3))
     for i in range(1_000):
-        t.saw(EVERY_MODEL, f"f{i}", "a", NOW)
-        t.saw(EVERY_MODEL, "same", "b", NOW)
+        t.saw(EVERY_MODEL, f"f{i}", "a", NOW, None)
+        t.saw(EVERY_MODEL, "same", "b", NOW, None)
     assert len(t.sightings) == 3
     assert len(t.sightings["same"].seen) == 256
     t.forget_account("b")
     assert t.sightings["same"].accounts == []
+
+
+# -- the ramp ----------------------------------------------------------------------------------
+
+
+def drain(p: Pool, now: float, waiting: int) -> list[float]:
+    """Follow the next wake alone until all have a lease; when each got it, after `now`."""
+    began, served = now, []
+    while len(served) < waiting:
+        served += [now - began for _, found in p.wake(now) if isinstance(found, Lease)]
+        later = p.next_wake(now)
+        now = now if later is None else later
+    return served
+
+
+def test_after_a_pause_requests_come_back_on_a_ramp_and_not_in_one_blow():  # Q7
+    p = throttled()
+    for _ in range(41):
+        assert isinstance(p.acquire(ask(), NOW), Wait)
+    ((_, found),) = p.wake(NOW + 30)
+    assert isinstance(found, Lease)
+    p.observe("a", {}, NOW + 31, lease=found, status=200)
+    served = drain(p, NOW + 31, 40)
+    assert served[:20] == [i * 0.25 for i in range(20)]
+    assert served[20:] == [5.0] * 20
+
+
+def test_a_newcomer_keeps_the_gap_of_a_ramp_as_well():  # Q7
+    p = throttled()
+    probe(p, NOW + 30, 200)
+    lease(p, NOW + 31)
+    held = p.acquire(ask(), NOW + 31.1)
+    assert isinstance(held, Wait)
+    assert (held.reason, held.until, p.next_wake(NOW + 31.1)) == (
+        "throttle",
+        NOW + 31.25,
+        NOW + 31.25,
+    )
+    assert isinstance(p.acquire(ask(), NOW + 31.25, ticket=held.ticket), Lease)
+
+
+def test_the_ramp_of_one_model_holds_no_other():  # Q1
+    p = pool("a")
+    p.release(lease(p), Overloaded(MODEL), NOW)
+    probe(p, NOW + 30, 200)
+    lease(p, NOW + 30), lease(p, NOW + 30, model="claude-haiku-4-5")
+    assert isinstance(p.acquire(ask(), NOW + 30), Wait)
+    assert lease(p, NOW + 30, model="claude-haiku-4-5").account_id == "a"
+
+
+def test_a_ramp_ends_by_itself_and_leaves_nothing_behind():  # S19
+    p = throttled()
+    probe(p, NOW + 30, 200)
+    for at in (NOW + 34.9, NOW + 36, NOW + 36):
+        lease(p, at)
+    assert p.throttle.idle
+
+
+def test_a_clock_that_is_set_back_does_not_stretch_a_ramp():
+    p = throttled()
+    probe(p, NOW + 30, 200)
+    lease(p, NOW + 31)
+    assert isinstance(p.acquire(ask(), NOW + 22), Lease)
+
+
+def test_a_new_incident_on_the_ramp_is_a_pause_again():
+    p = throttled()
+    probe(p, NOW + 30, 200)
+    p.release(lease(p, NOW + 31), Burst(None, "f"), NOW + 31)
+    assert [pause.until for pause in p.view(NOW + 31).pauses] == [NOW + 61]
+    assert not p.throttle.ramps

@@ -10,6 +10,7 @@ from maxpool.core.lease import (
     AuthFinal,
     AuthRejected,
     Burst,
+    Command,
     Forbidden,
     Garbage,
     ModelMissing,
@@ -24,6 +25,7 @@ from maxpool.service.endings import Endings, pool_limits
 from maxpool.service.job import Job
 from maxpool.service.limits import Limits
 from maxpool.service.retry import Failed, Trail
+from maxpool.service.stats import Stats
 from tests.make import NOW, ask, key, pool, unified
 
 UPSTREAMS = b'{"type":"error","error":{"type":"x","message":"theirs"}}'
@@ -36,7 +38,7 @@ class Case:
         self.body, self.status = b"", 0
         self.head: dict[bytes, bytes] = {}
         self.pool = pool(key("a"), key("b"))
-        self.endings = Endings(self.pool, SystemClock(), Limits(), lambda _: 0)
+        self.endings = Endings(self.pool, SystemClock(), Limits(), lambda _: 0, Stats())
         self.down = Downstream(self.send, SystemClock(), None)
         self.down.started = early
         self.job = Job(
@@ -132,6 +134,23 @@ async def test_a_refusal_names_the_accounts_it_is_about_and_a_failure_tells_more
     case.trail.last = Failed(RequestRejected(400), 400, (), UPSTREAMS)
     await case.endings.refuse(case.job, case.down, case.trail, Refusal(Reason.EXCLUDED, None, ""))
     assert case.body == UPSTREAMS
+
+
+async def test_a_refusal_says_how_many_accounts_have_which_reason_and_is_remembered():
+    case = Case()
+    counts = {"quota": 1, "disabled": 1}
+    refusal = Refusal(Reason.QUOTA, NOW + 60, "quota", counts)
+    await case.endings.refuse(case.job, case.down, case.trail, refusal)
+    assert json.loads(case.body)["maxpool"]["unavailable"] == counts
+    assert case.endings.stats.refusals[-1].unavailable == counts
+
+
+async def test_a_refusal_without_a_choice_is_counted_by_what_each_account_is():
+    case = Case()
+    case.pool.command(Command("disable", "b"), NOW)
+    refusal = Refusal(Reason.PAUSED, None, "paused")
+    await case.endings.refuse(case.job, case.down, case.trail, refusal)
+    assert json.loads(case.body)["maxpool"]["unavailable"] == {"paused": 1, "disabled": 1}
 
 
 def test_the_pools_limits_blend_its_plans_and_take_the_soonest_reset():

@@ -13,6 +13,8 @@ from maxpool.service.downstream import Downstream
 from maxpool.service.limits import Limits
 from maxpool.service.relay import Relay
 from maxpool.service.retry import Failed
+from maxpool.wire.meter import Meter
+from maxpool.wire.strip import EventFilter
 
 START = b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7}}}\n\n'
 OPEN = b'event: content_block_start\ndata: {"type":"content_block_start","content_block":{"type":"text"}}\n\n'
@@ -52,25 +54,28 @@ class Case:
     """One reply relayed to one caller."""
 
     def __init__(
-        self, *chunks, kind="text/event-stream", coding="", limits=None, checked=True
+        self, *chunks, kind="text/event-stream", coding="", limits=None, checked=True, **more
     ) -> None:
         self.body, self.dropped, self.ended = b"", 0, False
         self.statuses: list[int] = []
+        self.headers: dict[bytes, bytes] = {}
         self.down = Downstream(self.send, SystemClock(), self.abort)
         self.relay = Relay(
             Reply(status=200, headers=(), stream=Chunks(*chunks)),
             self.down,
             limits or Limits(),
             "m",
-            [(b"x", b"y")],
+            [(b"x", b"y"), (b"content-encoding", coding.encode())],
             kind,
             coding,
             checked=checked,
+            **more,
         )
 
     async def send(self, message) -> None:
         if message["type"] == "http.response.start":
             self.statuses.append(message["status"])
+            self.headers = dict(message["headers"])
         else:
             self.body += message["body"]
             self.ended = not message["more_body"]
@@ -224,3 +229,52 @@ async def test_an_answer_of_unknown_form_is_not_judged():
 
 async def test_the_kind_of_answer_is_read_in_any_case_of_letters():
     assert isinstance(await Case(*WHOLE, kind="Text/Event-Stream").run(), Success)
+
+
+SETTLED = b'event: settle\ndata: {"cost_usd": 0.5}\n\n'
+
+
+def stripping(*chunks, **more) -> Case:
+    strip, meter = EventFilter(frozenset({"settle"})), Meter("settle")
+    return Case(*chunks, strip=strip, meter=meter, cost_usd=0.25, **more)
+
+
+@pytest.mark.parametrize("step", [1, 50, 10_000])
+async def test_events_named_in_the_config_are_metered_and_taken_out(step):
+    stream = SETTLED + b"".join((*WHOLE, SETTLED))
+    case = stripping(*(stream[i : i + step] for i in range(0, len(stream), step)))
+    found = await case.run()
+    assert isinstance(found, Success)
+    assert (found.usage.output, found.usage.cost_usd) == (3, 0.5)
+    assert (case.body, case.ended) == (b"".join(WHOLE), True)
+
+
+async def test_an_encoded_stream_is_passed_on_plain_where_events_are_taken_out():
+    packed = gzip.compress(b"".join((START, SETTLED, OPEN, DELTA, SHUT, STOP, END)))
+    case = stripping(packed[:40], packed[40:], coding="gzip")
+    assert isinstance(await case.run(), Success)
+    assert case.body == b"".join(WHOLE)
+    assert b"content-encoding" not in case.headers
+    unread = stripping(b"\x8b\x00", coding="br")
+    assert isinstance(await unread.run(), Success)
+    assert (unread.body, unread.headers[b"content-encoding"]) == (b"\x8b\x00", b"br")
+
+
+async def test_what_the_filter_held_goes_out_before_an_honest_end():
+    case = stripping(START, OPEN, DELTA, SHUT, b": half a comment\n", BROKEN)
+    assert isinstance(await case.run(), Cut)
+    assert b": half a comment\nevent: error" in case.body
+
+
+@pytest.mark.parametrize(
+    ("chunks", "kind", "cost"),
+    [
+        (WHOLE, "text/event-stream", 0.25),
+        ((b'{"type":"message","usage":{"cost":0.125}}',), "application/json", 0.125),
+        ((b'{"type":"message","usage":{}}',), "application/json", 0.25),
+    ],
+)
+async def test_a_cost_header_counts_where_the_answer_itself_tells_none(chunks, kind, cost):
+    found = await Case(*chunks, kind=kind, cost_usd=0.25).run()
+    assert isinstance(found, Success)
+    assert found.usage.cost_usd == cost

@@ -152,3 +152,55 @@ async def test_who_stands_behind_a_waiter_that_leaves_is_served_at_once():
     room.pool.release(held, Success(), room.clock.now())
     async with asyncio.timeout(0.5):
         assert isinstance(await second, Lease)
+
+
+async def test_a_client_key_takes_at_most_half_of_the_bytes_where_there_are_several():  # Q4
+    room = Room(queue_bytes=40, client_keys=2)
+    await room.take()
+    waiters = [room.join(client_key="a") for _ in range(2)]
+    await asyncio.sleep(0)
+    found = await room.take(client_key="a")
+    assert isinstance(found, Refusal)
+    assert found.reason is Reason.QUEUE_FULL
+    waiters.append(room.join(client_key="b"))
+    await asyncio.sleep(0)
+    assert room.waiting.bytes_of == {"a": 20, "b": 10}
+    for waiter in waiters:
+        waiter.cancel()
+    await asyncio.gather(*waiters, return_exceptions=True)
+    assert room.empty()
+    assert not room.waiting.bytes_of
+
+
+async def test_without_keys_one_person_has_the_whole_queue():  # Q4
+    room = Room(queue_bytes=40)
+    await room.take()
+    waiters = [room.join() for _ in range(4)]
+    await asyncio.sleep(0)
+    assert room.waiting.bytes == 40
+    for waiter in waiters:
+        waiter.cancel()
+
+
+async def test_a_retry_takes_the_place_of_its_dead_predecessor_at_once():  # Q6
+    room = Room(queue_limit=1, queue_bytes=10)
+    await room.take(session="s")
+    first = room.join(session="s")
+    await asyncio.sleep(0)
+    first.cancel()
+    again = room.join(session="s")  # asks before the first one's own way out has run
+    await asyncio.sleep(0)
+    assert not again.done()
+    assert len(room.pool.queue) == 1
+    again.cancel()
+
+
+async def test_a_retry_does_not_evict_a_living_request_of_its_session():  # Q6
+    room = Room(queue_limit=1)
+    await room.take(session="s")
+    living = room.join(session="s")
+    await asyncio.sleep(0)
+    found = await room.take(session="s")
+    assert isinstance(found, Refusal)
+    assert not living.done()
+    living.cancel()

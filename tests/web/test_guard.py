@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from maxpool.web.guard import Guard, Rules
+from maxpool.web.guard import Guard, Rules, is_admin
 
 KEY = (("laptop", sha256(b"k1").hexdigest()),)
 
@@ -116,3 +116,10 @@ async def test_what_is_no_http_request_goes_nowhere():
     assert not door.inside
     await door.guard({"type": "lifespan"}, door.receive, door.send)
     assert len(door.inside) == 1
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/", "/admin/accounts", "/admin//x"])
+def test_what_begins_like_the_admin_api_belongs_to_it(path):
+    assert is_admin(path)
+    assert not is_admin(path.replace("/admin", "/admins"))
+    assert not is_admin("/v1" + path)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-from maxpool import AuthRejected, Command, QuotaExceeded
+from maxpool import AuthRejected, Command, QuotaExceeded, Refusal, Success, TokenUsage
+from maxpool.core.eligibility import Reason
 from maxpool.service.stats import Stats
 from maxpool.web.report import ServerFacts, document
-from tests.make import HOUR, NOW, account, key, lease, pool, unified
+from tests.make import HOUR, NOW, account, ask, key, lease, pool, unified
 
 FACTS = ServerFacts(
     version="1", config_path="c.toml", config_loaded_at=NOW, config_error=None, notices=(), jobs={}
@@ -104,3 +105,58 @@ def test_a_locked_account_says_why():
     (a,) = status(p)["accounts"]
     assert a["unavailable"]["detail"] == "the upstream refused its credential (401)"
     assert a["credential"]["dead"] == a["unavailable"]["detail"]
+
+
+def test_the_scheduler_shows_its_mode_and_limits():
+    p = pool("a", "b", slots_total=9)
+    p.command(Command("prefer", "b"), NOW)
+    shown = status(p)["scheduler"]
+    assert (shown["strategy"], shown["preferred"], shown["paused"]) == ("cost", "b", False)
+    assert (shown["slots_total"], shown["slots_total_used"]) == (9, 0)
+    assert {"slots_per_account", "slots_per_key", "queue_limit", "queue_max_wait_s"} <= set(shown)
+
+
+def test_load_is_shown_now_lately_and_in_all():
+    p = pool("a")
+    taken = lease(p)
+    p.observe("a", {}, NOW + 1, lease=taken, status=200)
+    p.release(taken, Success(TokenUsage(3, 4, cost_usd=0.5)), NOW + 2)
+    p.release(lease(p), AuthRejected(), NOW + 2)
+    lease(pool("b"))
+    (a,) = status(p, NOW + 20 * 60)["accounts"]
+    assert (a["last_15_min"]["requests"], a["last_hour"]["requests"]) == (0, 2)
+    assert (a["total"]["requests"], a["total"]["failed"], a["total"]["tokens_out"]) == (2, 1, 4)
+    assert (a["last_hour"]["mean_ms"], a["total"]["cost_usd"]) == (2000.0, 0.5)
+    assert (a["last_status"], a["last_status_at"]) == (200, NOW + 1)
+
+
+def test_the_oldest_waiter_and_the_throttles_probes_are_shown():
+    p = pool(account("a", slots=0))
+    assert status(p)["summary"]["oldest_waiting_s"] is None
+    p.acquire(ask(), NOW)
+    p.acquire(ask(), NOW + 5)
+    p.throttle.open("anthropic", "f", NOW)
+    doc = status(p, NOW + 9)
+    assert (doc["summary"]["queued"], doc["summary"]["oldest_waiting_s"]) == (2, 9.0)
+    assert (doc["throttle"]["count"], doc["throttle"]["last_at"]) == (1, NOW)
+    assert doc["throttle"]["open"][0]["failed_probes"] == 0
+
+
+def test_the_last_refusals_are_shown_latest_first():
+    stats = Stats()
+    for name in ("r1", "r2"):
+        refusal = Refusal(Reason.QUOTA, NOW + 5, "quota")
+        stats.turned_away(refusal, name, "m", {"quota": 1}, NOW)
+    doc = json.loads(json.dumps(document(pool("a").view(NOW), stats, FACTS)))
+    assert [r["request_id"] for r in doc["refusals"]] == ["r2", "r1"]
+    assert doc["refusals"][0]["unavailable"] == {"quota": 1}
+
+
+def test_disabled_accounts_add_no_headroom_no_burn_and_no_reset():  # S23
+    p = pool("a", account("off", enabled=False))
+    p.observe("a", unified(five=0.5, seven=0.5), NOW)
+    p.observe("off", unified(five=0.0, seven=0.0, five_reset=NOW + 9), NOW)
+    summary = status(p)["summary"]
+    assert summary["headroom"] == {"5h": 0.5, "7d": 0.5}
+    assert {r["account"] for r in summary["next_resets"]} == {"a"}
+    assert summary["burn"]["5h"]["next_relief_at"] == NOW + 2 * HOUR

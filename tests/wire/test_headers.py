@@ -8,6 +8,7 @@ from maxpool.errors import RequestError, SecretError
 from maxpool.wire.headers import (
     authorization,
     check,
+    admin_key,
     client_key,
     fields,
     inbound,
@@ -152,6 +153,14 @@ def test_a_secret_no_header_can_carry_is_named_and_not_shown(secret: str):
 def test_a_mode_that_is_no_header_name_is_refused():
     with pytest.raises(SecretError, match="header name"):
         authorization("k", "x y")
+
+
+def test_the_admin_key_has_a_header_of_its_own_and_may_be_a_bearer():
+    bearer = {"authorization": "Bearer abc"}
+    assert admin_key(bearer) == "abc"
+    assert admin_key(bearer | {"x-maxpool-admin-key": " m "}) == "m"
+    for other in ({"x-api-key": "k"}, {"x-maxpool-key": "k"}, {"authorization": "Basic abc"}, {}):
+        assert admin_key(other) is None
 
 
 def test_the_client_key_comes_from_its_own_header_first():

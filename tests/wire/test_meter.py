@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maxpool.core.lease import TokenUsage
-from maxpool.wire.meter import Meter, usage_of_body
+from maxpool.wire.meter import Meter, cost_usd, usage_of_body
 from maxpool.wire.sse import Event
 
 START = {
@@ -78,6 +79,41 @@ def test_it_knows_whether_a_block_is_open_and_whether_the_answer_is_whole():
     assert (meter.stopped, meter.ended, meter.complete) == (True, False, True)
     meter.feed(event("message_stop"))
     assert meter.ended
+
+
+def test_the_upstreams_cost_is_read_with_its_usage_and_is_cumulative():
+    meter = fed(
+        event("message_start", message=START | {"usage": {"cost": 0.25}}),
+        event("message_delta", delta={}, usage={"output_tokens": 40, "cost": 0.5}),
+    )
+    assert (meter.usage.output, meter.usage.cost_usd) == (40, 0.5)
+    assert usage_of_body(b'{"usage":{"input_tokens":1,"cost":"0.125"}}') == TokenUsage(
+        1, cost_usd=0.125
+    )
+
+
+@pytest.mark.parametrize(
+    "data", [{"cost_usd": 2}, {"cost": "2.0"}, {"usage": {"cost": 2.0}}, {"usage": {"cost_usd": 2}}]
+)
+def test_a_settlement_event_is_the_last_word_on_the_cost(data: dict[str, Any]):
+    meter = Meter("settlement")
+    for one in (
+        event("message_start", message=START | {"usage": {"cost": 0.25}}),
+        event("settlement", **data),
+        event("message_delta", usage={"cost": 0.5}),
+    ):
+        meter.feed(one)
+    assert meter.usage.cost_usd == 2.0
+    other = Meter()
+    other.feed(event("settlement", **data))
+    assert other.usage.cost_usd is None
+
+
+@pytest.mark.parametrize(
+    "figure", [None, "", "free", "NaN", "1e400", -0.1, True, [], 1e9, float("nan"), float("inf")]
+)
+def test_a_cost_that_cannot_be_read_is_unknown_and_never_zero(figure: object):
+    assert cost_usd(figure) is None
 
 
 def test_an_error_event_is_kept_as_it_came():

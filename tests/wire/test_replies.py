@@ -113,6 +113,20 @@ def test_what_a_person_must_end_is_not_retried_and_what_ends_by_itself_is():
     assert b"x-should-retry" not in headers(refused(Reason.QUEUE_FULL, None))
 
 
+def test_programs_are_told_the_reason_the_time_and_how_many_accounts_have_which_reason():
+    found = Refusal(Reason.QUOTA, NOW + 90, "quota", {"quota": 2, "disabled": 1})
+    answer = refusal(found, now=NOW, request_id="r", names={})
+    facts = {
+        "reason": "quota",
+        "retry_at": NOW + 90,
+        "unavailable": {"quota": 2, "disabled": 1},
+    }
+    assert told(answer)["maxpool"] == facts
+    counted = refusal(found, now=NOW, request_id="r", names={}, unavailable={"paused": 3})
+    assert told(counted)["maxpool"] == facts | {"unavailable": {"paused": 3}}
+    assert set(told(answer)["error"]) == {"type", "message"}
+
+
 def test_an_absurd_recovery_time_is_left_out():
     for far in (1e15, 1e300, float("inf")):
         assert b"x-maxpool-retry-at" not in headers(refused(Reason.QUOTA, far))

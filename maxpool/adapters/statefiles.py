@@ -1,0 +1,103 @@
+"""Small files of the state folder that are their owner's alone: the admin key, the server's address.
+
+The key is made at the first start and looked at on each; the server keeps only its SHA-256. The
+address is there while a server runs, so that commands find it and send the key to nobody else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import stat
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from maxpool.adapters import process
+from maxpool.adapters.lock import make_private_folder
+from maxpool.config.running import ADDRESS_NAME, KEY_NAME
+from maxpool.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY_BYTES = 32
+"""256 random bits: nobody guesses that, so its plain SHA-256 needs no salt and no slow hash."""
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_KEY = re.compile(rf"[0-9a-f]{{{2 * KEY_BYTES}}}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminKey:
+    """What the server keeps of the key: its SHA-256 (hex), and what a person should know of the file."""
+
+    digest: str
+    notice: str | None = None
+
+
+def admin_key(folder: Path) -> AdminKey:
+    """The key in the state folder, made anew where there is none or the one there is spoilt.
+
+    A key that others could read is a secret no more: another one replaces it, and that is said.
+    Raises StateError when the file can be neither read nor written.
+    """
+    make_private_folder(folder)
+    path = folder / KEY_NAME
+    key, trouble = _read(path)
+    if key is None:
+        key = secrets.token_hex(KEY_BYTES)
+        _write(path, f"{key}\n")
+    notice = f"The admin key was replaced: {path} {trouble}." if trouble else None
+    return AdminKey(digest=sha256(key.encode()).hexdigest(), notice=notice)
+
+
+@contextmanager
+def address_told(folder: Path, url: str) -> Iterator[None]:
+    """Tell commands where this server is reached, as long as it runs."""
+    path = folder / ADDRESS_NAME
+    _write(path, json.dumps({"url": url, "pid": process.pid()}) + "\n")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _read(path: Path) -> tuple[str | None, str]:
+    """The key, or None and why the file cannot be used; no reason where there simply is no file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except FileNotFoundError:
+        return None, ""
+    except OSError as exc:
+        raise StateError(
+            f"cannot read {path}: {exc.strerror}", f"Remove {path}: a new key is made"
+        ) from exc
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if process.has_file_modes() and mode & _OTHERS:
+            return None, f"could be read by others (mode {mode & 0o777:04o})"
+        text = file.read(4 * KEY_BYTES).decode("ascii", "replace").strip()
+    return (text, "") if _KEY.fullmatch(text) else (None, "held no key")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file only its owner can read, whole or not at all."""
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        fresh.unlink(missing_ok=True)  # left by a start that was killed
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        fresh.replace(path)
+    except OSError as exc:
+        raise StateError(
+            f"cannot write {path}: {exc.strerror}", "Check who owns the state folder"
+        ) from exc

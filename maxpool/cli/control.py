@@ -1,0 +1,102 @@
+"""The admin API of a running server, for the verbs that change it. Standard library only.
+
+Finds the server and its admin key in the state folder. The key is sent to that server alone, or to
+the address a person names.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from maxpool.cli import server
+from maxpool.config import environment
+from maxpool.config.peek import peek
+from maxpool.config.running import admin_key, running
+from maxpool.errors import MaxpoolError, NotRunning
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = "Start it with: maxpool serve (or name another address with --url)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A server's admin API."""
+
+    url: str
+    key: str
+    certificate: Path | None = None
+
+    def get(self, path: str, **query: object) -> dict[str, Any]:
+        """What the server says; parameters that are None are left out."""
+        given = {key: str(value) for key, value in query.items() if value is not None}
+        return self._ask("GET", f"{path}?{urlencode(given)}" if given else path)
+
+    def post(self, path: str, **body: object) -> dict[str, Any]:
+        """Have something done."""
+        return self._ask("POST", path, body)
+
+    def patch(self, path: str, **body: object) -> dict[str, Any]:
+        """Have settings changed."""
+        return self._ask("PATCH", path, body)
+
+    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        target = f"/admin{path}"
+        headers = {"x-maxpool-admin-key": self.key}
+        status, data = server.ask(
+            self.url, method, target, headers=headers, body=body, certificate=self.certificate
+        )
+        if not isinstance(data, dict):
+            raise MaxpoolError(
+                f"what answers at {self.url} is not maxpool (HTTP {status})",
+                "Name the right address with --url",
+            )
+        if status >= 400:
+            raise _refused(self.url, status, data)
+        return data
+
+
+def control(url: str | None, config_file: Path | None) -> Control:
+    """The admin API of the server at `url`, else of the one that uses the config's state folder.
+
+    Raises `NotRunning` when there is none, `MaxpoolError` when its key cannot be read.
+    """
+    found = peek(config_file)
+    folder = found.folder or environment.state_folder()
+    alive = running(folder)
+    if url is None and alive is None:
+        raise NotRunning(f"no maxpool is running (none uses {folder})", START)
+    where = url or (alive.url if alive is not None else "")
+    key = environment.admin_key() or admin_key(folder)
+    if key is None:
+        raise MaxpoolError(
+            f"there is no admin key in {folder}",
+            "Set MAXPOOL_ADMIN_KEY, or MAXPOOL_HOME to the server's state folder",
+        )
+    return Control(url=where, key=key, certificate=found.tls_cert)
+
+
+def word(text: str) -> str:
+    """A name or id as one step of a path."""
+    return quote(text, safe="")
+
+
+def _refused(url: str, status: int, data: dict[str, Any]) -> MaxpoolError:
+    error = data.get("error")
+    message = str(error.get("message")) if isinstance(error, dict) else f"HTTP {status}"
+    if status in (401, 403):
+        return MaxpoolError(
+            f"the server at {url} does not take this admin key (HTTP {status})",
+            "Set MAXPOOL_HOME to its state folder, or MAXPOOL_ADMIN_KEY to its key",
+        )
+    first, stop, rest = message.partition(". ")
+    return MaxpoolError(first.rstrip("."), rest if stop else "")
+
+
+def printed(data: object) -> str:
+    """JSON for programs."""
+    return json.dumps(data, indent=2)

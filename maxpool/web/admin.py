@@ -1,0 +1,292 @@
+"""`/admin/...`: what a person does with the running pool, over HTTP. The guard asked for the admin key.
+
+Reads requests and writes JSON; what is done is `service/operate`'s, what is shown `admin_documents`'s.
+GET changes nothing. Errors have the one envelope of `/v1`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import ClientDisconnect
+from starlette.routing import Route
+
+from maxpool.core.lease import LeaseRequest
+from maxpool.errors import RequestError
+from maxpool.service.operate import ACCOUNT_ACTIONS, POOL_ACTIONS
+from maxpool.web import admin_documents as documents
+from maxpool.web.messages import read_body
+from maxpool.web.status import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from maxpool.core.pool import Pool
+    from maxpool.service.operate import Operator
+    from maxpool.service.traces import Trace, Traces
+
+    Handler = Callable[[Request], Awaitable[Response]]
+
+MAX_BODY_BYTES = 1 << 20
+"""Of an account's settings and secret; those are a few hundred bytes."""
+
+SHOWN, MOST_SHOWN = 50, 1000
+"""Decisions and sessions in one answer, unless `limit` says otherwise, and at most."""
+
+MAX_TOKENS = 100_000_000
+MAX_WORD = 200
+
+
+@dataclass(slots=True)
+class Admin:
+    """The admin API over one pool."""
+
+    operator: Operator
+    traces: Traces
+
+    def routes(self) -> list[Route]:
+        """One route a path, with its methods."""
+        return [
+            Route(path, _dispatch(handlers), methods=sorted(handlers))
+            for path, handlers in self.endpoints().items()
+        ]
+
+    def endpoints(self) -> dict[str, dict[str, Handler]]:
+        """Path -> method -> handler."""
+        one, account = "/admin/accounts", "/admin/accounts/{account}"
+        found: dict[str, dict[str, Handler]] = {
+            one: {"GET": self.accounts, "POST": self.add},
+            account: {"GET": self.account, "PATCH": self.change, "DELETE": self.remove},
+        }
+        found |= {f"{account}/{a}": {"POST": self._act(a)} for a in ACCOUNT_ACTIONS}
+        found |= {f"/admin/{a}": {"POST": self._command(a)} for a in POOL_ACTIONS}
+        return found | {
+            "/admin/reload": {"POST": self.reload},
+            "/admin/stop": {"POST": self.stop},
+            "/admin/sessions": {"GET": self.sessions},
+            "/admin/sessions/{session:path}/move": {"POST": self.move},
+            "/admin/decisions": {"GET": self.decisions},
+            "/admin/decisions/{request}": {"GET": self.decision},
+            "/admin/explain": {"GET": self.explain},
+        }
+
+    @property
+    def _pool(self) -> Pool:
+        return self.operator.pool
+
+    def _now(self) -> float:
+        return self.operator.clock.now()
+
+    # -- accounts ----------------------------------------------------------------------------------
+
+    async def accounts(self, _request: Request) -> Response:
+        """Every account: settings, state, quota."""
+        view, roster = self._pool.view(self._now()), self.operator.roster
+        return Json(
+            {
+                "accounts": documents.accounts(view, roster),
+                "preferred": view.preferred,
+                "paused": view.paused,
+                "now": view.now,
+            }
+        )
+
+    async def account(self, request: Request) -> Response:
+        """One account."""
+        return self._shown(self.operator.account_id(request.path_params["account"]))
+
+    async def add(self, request: Request) -> Response:
+        """A run-time account: 201 when new, 200 when it replaced one of that name."""
+        account_id, new = self.operator.add(await _body(request))
+        return self._shown(account_id, 201 if new else 200)
+
+    async def change(self, request: Request) -> Response:
+        """Settings of an account, until the config says otherwise."""
+        account_id = self.operator.account_id(request.path_params["account"])
+        self.operator.change(account_id, await _body(request))
+        note = (
+            "Kept in memory: until the config says something else for it, or the server restarts."
+        )
+        return self._shown(account_id, note=note)
+
+    async def remove(self, request: Request) -> Response:
+        """A run-time account, away."""
+        account_id = self.operator.account_id(request.path_params["account"])
+        self.operator.remove(account_id)
+        return Json({"removed": account_id})
+
+    def _act(self, action: str) -> Handler:
+        async def act(request: Request) -> Response:
+            account_id = self.operator.account_id(request.path_params["account"])
+            await _body(request)
+            self.operator.command(action, account_id)
+            return self._shown(account_id)
+
+        return act
+
+    def _shown(self, account_id: str, status: int = 200, **more: object) -> Response:
+        view, roster = self._pool.view(self._now()), self.operator.roster
+        (found,) = documents.accounts(view, roster, account_id)
+        return Json({**found, "now": view.now, **more}, status)
+
+    # -- the pool ----------------------------------------------------------------------------------
+
+    def _command(self, action: str) -> Handler:
+        async def command(request: Request) -> Response:
+            await _body(request)
+            self.operator.command(action)
+            view = self._pool.view(self._now())
+            return Json(
+                {
+                    "paused": view.paused,
+                    "preferred": view.preferred,
+                    "in_flight": view.in_flight,
+                    "queued": len(view.waiters),
+                }
+            )
+
+        return command
+
+    async def reload(self, request: Request) -> Response:
+        """Read the config file again."""
+        await _body(request)
+        self.operator.reload()
+        reloader = self.operator.reloader
+        return Json({"loaded_at": reloader.loaded_at, "notices": list(reloader.notices())})
+
+    async def stop(self, request: Request) -> Response:
+        """Drain and end."""
+        await _body(request)
+        running = self.operator.shut_down()
+        drain_s = self.operator.reloader.first.server.drain_s
+        return Json({"stopping": True, "in_flight": running, "drain_s": drain_s}, 202)
+
+    # -- sessions ----------------------------------------------------------------------------------
+
+    async def sessions(self, request: Request) -> Response:
+        """Where sessions are bound, the latest first."""
+        limit = _number(request, "limit", SHOWN, MOST_SHOWN)
+        found = documents.sessions(self._pool, self._now())
+        return Json({"bound": len(found), "sessions": found[:limit]})
+
+    async def move(self, request: Request) -> Response:
+        """Bind a session to another account."""
+        account = (await _body(request)).get("account")
+        if not isinstance(account, str):
+            raise _wrong('Say where to: {"account": "NAME"}.')
+        key, account_id = self.operator.move(request.path_params["session"], account)
+        name = self._pool.states[account_id].account.name
+        shown = documents.session_name(key)
+        return Json({"session": shown, "account": name, "account_id": account_id})
+
+    # -- why ---------------------------------------------------------------------------------------
+
+    async def decisions(self, request: Request) -> Response:
+        """The latest requests and where they went, the newest first."""
+        limit = _number(request, "limit", SHOWN, MOST_SHOWN)
+        asked = request.query_params
+        account = asked.get("account")
+        account_id = self.operator.account_id(account) if account is not None else None
+        found: list[dict[str, Any]] = []
+        for trace in self.traces.latest():
+            if len(found) >= limit:
+                break
+            if _matches(trace, asked) and (
+                account_id is None or account_id in documents.accounts_of(trace, self._pool)
+            ):
+                found.append(documents.decision(trace, self._pool, self._now(), whole=False))
+        return Json({"decisions": found})
+
+    async def decision(self, request: Request) -> Response:
+        """All tries of one request, by its id or a lease's."""
+        wanted = request.path_params["request"]
+        trace = self.traces.find(wanted)
+        if trace is None:
+            raise RequestError(
+                404,
+                "not_found_error",
+                f"Nothing is known of {wanted[:100]!r}. The last {self.traces.limit} requests since the "
+                "server's start are kept; answers carry their id as x-request-id.",
+            )
+        return Json(documents.decision(trace, self._pool, self._now(), whole=True))
+
+    async def explain(self, request: Request) -> Response:
+        """What would be chosen now, and why; changes nothing."""
+        now = self._now()
+        asked = self._asked(request, now)
+        return Json(documents.explanation(self._pool.explain(asked, now), self._pool, now))
+
+    def _asked(self, request: Request, now: float) -> LeaseRequest:
+        """The request that is asked about: what is not said is as an ordinary client has it."""
+        word = {key: value[:MAX_WORD] or None for key, value in request.query_params.items()}
+        model, shown = word.get("model"), word.get("session")
+        if model is None:
+            raise _wrong("Say which model: /admin/explain?model=NAME.")
+        session, _, agent = (shown or "").partition("/")
+        key = shown.replace("/", "\x1f") if shown else None
+        binding = self._pool.bindings.find(key, now)
+        return LeaseRequest(
+            model=model,
+            session=session or None,
+            agent=agent or None,
+            input_tokens=_number(request, "input_tokens", 0, MAX_TOKENS),
+            program=word.get("program"),
+            profile=word.get("profile"),
+            signed_thinking=binding is not None and binding.protected,
+            arrived_at=now,
+        )
+
+
+def _dispatch(handlers: Mapping[str, Handler]) -> Handler:
+    async def dispatch(request: Request) -> Response:
+        if not request.scope["state"]["admin"]:  # the guard lets nobody else this far
+            raise RequestError(403, "permission_error", "This needs the admin key.")
+        method = "GET" if request.method == "HEAD" else request.method
+        return await handlers[method](request)
+
+    return dispatch
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The JSON object a request carries; an empty body is an empty object."""
+    body = await read_body(request.receive, request.state.fields, MAX_BODY_BYTES)
+    if body is None:
+        raise ClientDisconnect
+    if not body.strip():
+        return {}
+    try:
+        data = json.loads(body, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise _wrong("The body is not JSON.") from None
+    if not isinstance(data, dict):
+        raise _wrong("The body must be a JSON object.")
+    return data
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(word)
+
+
+def _matches(trace: Trace, asked: Mapping[str, str]) -> bool:
+    """Whether a request is of that model, session and kind."""
+    session = documents.session_of(trace.request)
+    said = {"model": trace.request.model, "session": session, "kind": trace.kind}
+    return all(asked[key] == value for key, value in said.items() if key in asked)
+
+
+def _number(request: Request, name: str, usual: int, most: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return usual
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise _wrong(f"{name} must be a whole number.")
+    return min(int(text), most)
+
+
+def _wrong(message: str) -> RequestError:
+    return RequestError(400, "invalid_request_error", message)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+
+from maxpool.cli.control import Control, control
+from maxpool.errors import MaxpoolError, NotRunning
+from tests.cli.operate import say, tell
+from tests.cli.stub import serving
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("MAXPOOL_HOME", str(tmp_path))
+    monkeypatch.setenv("MAXPOOL_CONFIG", str(tmp_path / "none.toml"))
+    monkeypatch.delenv("MAXPOOL_ADMIN_KEY", raising=False)
+    return tmp_path
+
+
+def test_server_and_key_are_found_in_the_state_folder(folder):
+    tell(folder, "http://127.0.0.1:4000", "the-key")
+    assert control(None, None) == Control(url="http://127.0.0.1:4000", key="the-key")
+
+
+def test_the_state_folder_may_be_named_by_the_config(folder):
+    (folder / "here").mkdir()
+    tell(folder / "here", "http://127.0.0.1:4000", "the-key")
+    config = folder / "c.toml"
+    config.write_text('[storage]\nfolder = "here"\n')
+    assert control(None, config).key == "the-key"
+
+
+def test_the_key_of_the_environment_comes_first(folder, monkeypatch):
+    tell(folder, "http://127.0.0.1:4000", "the-key")
+    monkeypatch.setenv("MAXPOOL_ADMIN_KEY", "another")
+    assert control("http://127.0.0.1:5000", None) == Control(
+        url="http://127.0.0.1:5000", key="another"
+    )
+
+
+VERBS = (
+    ["accounts"],
+    ["accounts", "disable", "a"],
+    ["sessions"],
+    ["sessions", "move", "s", "a"],
+    ["explain"],
+    ["explain", "--model", "m"],
+    ["pause"],
+    ["resume"],
+    ["reload"],
+    ["stop"],
+)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_no_server_ends_with_3_and_what_to_do(tmp_path, verb):
+    result = say(tmp_path, *verb)
+    assert result.exit_code == 3
+    assert "no maxpool is running" in result.stderr
+    assert "maxpool serve" in result.stderr.splitlines()[-1]
+
+
+def test_a_key_is_sent_to_nobody_while_no_server_runs(folder):
+    with serving({"accounts": []}) as stub:
+        (folder / "admin.key").write_text("the-key")
+        (folder / "none.toml").write_text(f"[server]\nport = {stub.port}\n")
+        with pytest.raises(NotRunning):
+            control(None, folder / "none.toml")
+        assert not stub.asked
+
+
+def test_no_key_is_said_with_what_to_do(folder):
+    with pytest.raises(MaxpoolError, match="no admin key") as caught:
+        control("http://127.0.0.1:1", None)
+    assert "MAXPOOL_ADMIN_KEY" in caught.value.hint
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_not_taken_is_said_as_such(status):
+    with serving({"error": {"message": "no"}}, status) as stub:
+        with pytest.raises(MaxpoolError, match="does not take this admin key"):
+            Control(url=stub.url, key="k").get("/accounts")
+        assert stub.asked[0][1]["x-maxpool-admin-key"] == "k"
+
+
+def test_the_servers_own_words_end_a_refused_command():
+    error = {"error": {"message": "a is disabled. Enable it first."}}
+    with serving(error, 409) as stub, pytest.raises(MaxpoolError, match="a is disabled") as caught:
+        Control(url=stub.url, key="k").get("/accounts")
+    assert caught.value.hint == "Enable it first."
+
+
+def test_something_that_is_not_maxpool_is_said_as_such():
+    with serving(b"<html>") as stub, pytest.raises(MaxpoolError, match="is not maxpool"):
+        Control(url=stub.url, key="k").get("/accounts")

@@ -1,0 +1,93 @@
+"""Explaining is a dry run of the choice over every account, and changes nothing."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from maxpool import Lease, QuotaExceeded, Success, TokenUsage, Wait
+from maxpool.core.strategy import STRATEGIES
+from tests.make import DAY, HOUR, NOW, account, ask, key, lease, pool, unified
+
+
+def mixed(**settings):
+    """Six accounts: four that may serve, one closed, one that never may."""
+    p = pool(
+        "a",
+        account("b", plan="max_5x"),
+        account("c", plan="pro", priority=1),
+        "full",
+        account("other", serves=frozenset({"claude-code"})),
+        key("k"),
+        **settings,
+    )
+    p.observe("a", unified(seven=0.4), NOW)
+    p.observe("b", unified(seven=0.1), NOW)
+    p.release(lease(p, exclude=frozenset("abck")), QuotaExceeded("7d", NOW + DAY), NOW)
+    return p
+
+
+@pytest.mark.parametrize("strategy", list(STRATEGIES))
+def test_an_explanation_names_every_account_and_chooses_what_acquire_would(strategy):
+    p = mixed(strategy=strategy)
+    for i in range(12):
+        asked = ask(f"s{i % 3}")
+        told = p.explain(asked, NOW + i)
+        found = p.acquire(asked, NOW + i)
+        assert isinstance(found, Lease)
+        assert told.chosen == found.account_id
+        known = [c.account_id for c in told.candidates] + [u[0] for u in told.unavailable]
+        assert sorted(known) == sorted(p.states)
+        mine = next(c for c in found.decision.candidates if c.account_id == told.chosen)
+        assert mine == next(c for c in told.candidates if c.account_id == told.chosen)
+        if i % 2:
+            p.release(found, Success(TokenUsage(5, 300, 9_000, 11_000)), NOW + i + 0.5)
+
+
+def test_each_account_that_cannot_serve_has_its_reason_and_its_end():
+    told = mixed().explain(ask(), NOW)
+    reasons = {name: (reason.value, until) for name, reason, until in told.unavailable}
+    assert reasons == {"full": ("quota", NOW + DAY), "other": ("program", None)}
+    assert told.counts == {"quota": 1, "program": 1}
+
+
+def test_explaining_changes_nothing():  # S21
+    p = mixed()
+    running = lease(p, NOW, "s")
+    before = pickle.dumps((p.states, p.bindings, p.index.lanes, p.index.alarms, p.queue.waiters))
+    for at in (NOW, NOW + 6 * HOUR, NOW + 9 * DAY):
+        p.explain(ask("s"), at)
+        p.explain(ask("new"), at, exclude=frozenset({running.account_id}))
+    after = pickle.dumps((p.states, p.bindings, p.index.lanes, p.index.alarms, p.queue.waiters))
+    assert after == before
+
+
+def test_where_nobody_can_serve_it_says_what_it_would_wait_for():
+    p = pool("a", "b")
+    for name, until in (("a", NOW + HOUR), ("b", NOW + 2 * HOUR)):
+        p.release(lease(p, exclude=frozenset("ab") - {name}), QuotaExceeded("5h", until), NOW)
+    told = p.explain(ask(), NOW)
+    assert (told.chosen, told.candidates) == (None, ())
+    assert told.waits_for is not None
+    assert (told.waits_for.reason.value, told.waits_for.until) == ("quota", NOW + HOUR)
+
+
+def test_a_key_that_is_held_back_is_a_candidate_and_not_chosen():
+    p = pool(account("a"), key("k"), key_price_after_s=20.0)
+    p.release(lease(p, exclude=frozenset("k")), QuotaExceeded("5h", NOW + 5), NOW)
+    told = p.explain(ask(arrived_at=NOW), NOW)
+    assert [c.account_id for c in told.candidates] == ["k"]
+    assert told.chosen is None
+    assert told.waits_for is not None
+    assert told.waits_for.reason.value == "key_price"
+    assert isinstance(p.acquire(ask(arrived_at=NOW), NOW), Wait)
+
+
+def test_a_move_is_priced_before_it_happens():
+    p = pool("a", "b")
+    first = lease(p, NOW, "s")
+    p.release(first, Success(TokenUsage(3, 50, 0, 40_000)), NOW + 1)
+    told = p.explain(ask("s"), NOW + 2, exclude=frozenset({first.account_id}))
+    assert told.lost_tokens == 40_003
+    assert told.move_cost > 0.0

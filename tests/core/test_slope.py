@@ -1,0 +1,75 @@
+"""What work fills a window: learned from readings, sceptical of rises we did not cause."""
+
+from __future__ import annotations
+
+import pytest
+
+from maxpool.core.settings import PoolSettings
+from maxpool.core.slope import Slope, Yardstick
+
+SETTINGS = PoolSettings()
+STEP = 0.10
+
+
+def read(slope: Slope, *pairs: tuple[float, float]) -> list[bool]:
+    """Readings (utilization, work burned in all so far)."""
+    return [slope.read(used, spent, STEP, SETTINGS) for used, spent in pairs]
+
+
+def test_a_rise_of_ten_points_teaches_what_a_token_fills():
+    slope = Slope()
+    assert read(slope, (0.10, 0.0), (0.15, 5e4), (0.20, 1e5)) == [False, False, True]
+    assert slope.per_token == pytest.approx(1e-6)
+    assert (slope.n, slope.spread) == (1, None)
+
+
+def test_later_lessons_are_smoothed_seven_to_three():
+    slope = Slope()
+    read(slope, (0.1, 0.0), (0.2, 1e5), (0.32, 2e5))
+    assert slope.per_token == pytest.approx(0.7 * 1e-6 + 0.3 * 1.2e-6)
+    assert slope.spread == pytest.approx(0.2)
+
+
+def test_a_jump_that_our_own_burn_cannot_explain_is_outside_use_and_teaches_nothing():
+    slope = Slope()
+    read(slope, (0.1, 0.0), (0.2, 1e5))
+    assert read(slope, (0.5, 2e5)) == [False]
+    assert slope.per_token == pytest.approx(1e-6)
+    assert slope.outside == pytest.approx(0.2)
+
+
+def test_a_rise_without_any_work_of_ours_is_outside_use():
+    slope = Slope()
+    read(slope, (0.1, 0.0), (0.3, 0.0))
+    assert (slope.per_token, slope.outside) == (None, pytest.approx(0.2))
+
+
+def test_after_some_contradictions_in_a_row_the_learned_value_itself_is_doubted():
+    slope = Slope()
+    read(slope, (0.1, 0.0), (0.2, 1e5))
+    for i in range(1, 5):  # the plan holds a fifth of what it held
+        read(slope, (0.2 + 0.15 * i, 1e5 + 3e4 * i))
+    assert slope.per_token == pytest.approx(0.15 / 3e4)
+
+
+def test_less_than_before_begins_anew_and_a_new_window_forgets_the_others_use():
+    slope = Slope(outside=0.3, anchor_used=0.6)
+    assert read(slope, (0.5, 1e5)) == [False]
+    assert slope.anchor_used == 0.5
+    slope.begin()
+    assert (slope.anchor_used, slope.outside) == (None, 0.0)
+
+
+def test_rounding_alone_is_nobodys_use():
+    slope = Slope()
+    read(slope, (0.1, 0.0), (0.2, 1e5), (0.21, 1.001e5))
+    assert slope.outside == 0.0
+
+
+def test_a_newcomer_is_guessed_from_the_size_of_its_plan():
+    yardstick = Yardstick()
+    assert yardstick.expected("5h", 5.0) is None
+    yardstick.learn("5h", 20.0, 1e-7)
+    assert yardstick.expected("5h", 5.0) == pytest.approx(4e-7)
+    yardstick.learn("5h", 1.0, 4e-6)
+    assert yardstick.expected("5h", 1.0) == pytest.approx(2e-6 + 0.2 * 2e-6)
