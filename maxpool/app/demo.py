@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from maxpool.adapters.chance import SystemChance
 from maxpool.adapters.clock import SystemClock
 from maxpool.adapters.process import raise_open_files_limit
 from maxpool.adapters.server import Server
@@ -32,6 +34,7 @@ class DemoWorld:
     proxy_url: str
     status_url: str
     upstream_url: str
+    admin_key: str
     client_key: str | None = None
 
 
@@ -50,7 +53,9 @@ async def demo_world(
     upstream = Server(SimUpstream(people, settings, clock, seed).app, graceful_s=0.0)
     await upstream.start()
     config = demo_config(upstream.url, people, settings, port)
-    built = build(config, clock=clock, secrets=InventedSecrets(people))
+    admin_key = SystemChance().token()
+    digest = sha256(admin_key.encode()).hexdigest()
+    built = build(config, clock=clock, secrets=InventedSecrets(people), admin_digest=digest)
     server = Server(built.app, port=port, graceful_s=0.5)
     client = HttpUpstream()
     try:
@@ -60,7 +65,10 @@ async def demo_world(
             driver = Driver(lanes, client, server.url, clock)
             tasks.spawn(driver.run(), "demo traffic", finish=False)
         yield DemoWorld(
-            proxy_url=server.url, status_url=f"{server.url}/status", upstream_url=upstream.url
+            proxy_url=server.url,
+            status_url=f"{server.url}/status",
+            upstream_url=upstream.url,
+            admin_key=admin_key,
         )
     finally:
         await tasks.aclose(0.2)

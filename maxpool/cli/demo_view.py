@@ -48,6 +48,10 @@ class World(Protocol):
         """The simulated upstream's origin."""
 
     @property
+    def admin_key(self) -> str:
+        """What opens the demo's admin API; it ends with the demo."""
+
+    @property
     def client_key(self) -> str | None:
         """The key the proxy asks for, None when it asks for none."""
 
@@ -105,6 +109,8 @@ def introduction(world: World, plan: Plan) -> list[str]:
         "These invented subscriptions serve every program; real ones serve Claude Code only.",
         "Try a streaming request:",
         f"  curl -N {world.proxy_url}/v1/messages {headers} -d '{json.dumps(body)}'",
+        "Ask why the last request went where it went:",
+        f"  MAXPOOL_ADMIN_KEY={world.admin_key} maxpool explain --url {world.proxy_url}",
         "Or Claude Code itself, in another shell:",
         *(f"  {line}" for line in claude_code.lines(world.proxy_url, token, shell, comments=False)),
         "Ctrl-C ends the demo.",

@@ -81,7 +81,11 @@ def why(found: Document, *, whole: bool = False) -> str:
     if not others:
         if (winner.get("order") or {}).get("preferred"):
             return "you prefer it"
-        return f"no other account{'' if whole else ' of its priority'} could serve"
+        return (
+            "no other account can serve"
+            if whole
+            else "no other account of its priority could serve"
+        )
     second = others[0]
     by_order = _by_order(winner, second)
     if by_order:
@@ -206,7 +210,8 @@ def _refused(found: Document) -> str:
     again = "" if at is None else f"; the soonest recovery was {duration(at - found['at'])} away"
     detail = refusal["detail"]
     more = f" ({_words(detail)})" if detail and detail != refusal["reason"] else ""
-    return f"Then the pool had nobody: {_words(refusal['reason'])}{more}{again}."
+    first = "Then the pool" if found["tries"] else "The pool"
+    return f"{first} had nobody: {_words(refusal['reason'])}{more}{again}."
 
 
 def _moved(found: Document) -> list[str]:

@@ -91,13 +91,12 @@ def greeting(loaded: Loaded, config_file: Path | None, url: str) -> list[str]:
 
 
 def _elsewhere(loaded: Loaded, url: str, by_config: str) -> list[str]:
-    """What the commands need that look for the server where the config says, when it is not there."""
+    """What `env` needs, which looks for the server where the config says, when it is not there."""
     given = loaded.overrides
     if (given.host is None and given.port is None) or url == by_config:
         return []
-    port = urlsplit(url).port
-    there = f"maxpool status --url {url}, maxpool env --port {port}"
-    return [f"The config says {by_config}; status and env need to be told: {there}"]
+    there = f"maxpool env --port {urlsplit(url).port}"
+    return [f"The config says {by_config}; env needs to be told: {there}"]
 
 
 def _accounts(loaded: Loaded) -> list[str]:

@@ -12,8 +12,9 @@ import click
 
 from maxpool.cli import render
 from maxpool.cli.options import address, config_option, json_option, terminal_width
-from maxpool.config.environment import client_key, no_color
+from maxpool.config.environment import client_key, no_color, state_folder
 from maxpool.config.peek import peek
+from maxpool.config.running import running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ class Source:
     "--url",
     callback=address,
     metavar="URL",
-    help="The server; default: the config's host and port.",
+    help="The server; default: the one that uses the state folder, else the config's port.",
 )
 @click.option(
     "--watch",
@@ -66,7 +67,9 @@ def command(
     A server that asks for a key gets $MAXPOOL_KEY.
     """
     found = peek(config_file)
-    source = Source(url=url or found.url, certificate=found.tls_cert)
+    alive = running(found.folder or state_folder())
+    here = alive.url if alive is not None else found.url
+    source = Source(url=url or here, certificate=found.tls_cert)
     if watch is not None:
         _watch(source, watch, as_json)
         return

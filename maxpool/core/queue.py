@@ -77,8 +77,7 @@ class Queue:
         if len(self.waiters) >= self.settings.queue_limit or self.places.get(client_key, 0) >= most:
             self._drop_gone(now)
         return (
-            len(self.waiters) < self.settings.queue_limit
-            and self.places.get(client_key, 0) < most
+            len(self.waiters) < self.settings.queue_limit and self.places.get(client_key, 0) < most
         )
 
     def share(self, client_key: str | None, whole: int) -> int:

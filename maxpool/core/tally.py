@@ -7,7 +7,7 @@ stands how far the two differ where both are known, and how many answers nobody 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,11 +55,16 @@ class Counts:
 
     def merge(self, other: Counts) -> None:
         """Add another span's counts to these."""
-        for name in _FIELDS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-_FIELDS = tuple(one.name for one in fields(Counts))
+        self.requests += other.requests
+        self.failed += other.failed
+        self.tokens_in += other.tokens_in
+        self.tokens_out += other.tokens_out
+        self.cache_read += other.cache_read
+        self.cache_write += other.cache_write
+        self.cost_usd += other.cost_usd
+        self.told_usd += other.told_usd
+        self.told_estimate_usd += other.told_estimate_usd
+        self.unpriced += other.unpriced
 
 
 @dataclass(slots=True)

@@ -124,7 +124,8 @@ class Forwarder:
         try:
             await self._attempts(job, down, watch, trail, trace)
         finally:
-            trace.ended(down.status, trail.waited_s, self.clock.now())
+            status = down.status or (0 if watch.gone else 500)
+            trace.ended(status, trail.waited_s, self.clock.now())
         self.stats.ended(down.status, trail)
 
     async def _attempts(

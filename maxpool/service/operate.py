@@ -123,6 +123,9 @@ class Operator:
         try:
             folder = self.config_path.parent if self.config_path is not None else None
             entry = read_entry(data, self.roster.config, reference, folder)
+            # Its secret was given for this origin: another shared one in the config changes nothing.
+            origin = derive.base_url(self.roster.config, entry)
+            entry = entry.model_copy(update={"base_url": origin})
             self._check_free(entry)
             old = self.roster.add(entry, self.clock.now())
         finally:
@@ -203,6 +206,9 @@ class Operator:
             if entry.name == other.name or entry.stable_id == other.stable_id:
                 where = f" {self.config_path}" if self.config_path is not None else ""
                 raise _conflict(f"The config{where} has an account {other.name!r}: edit it there.")
+        twin = self.roster.twin(entry)
+        if twin is not None:
+            raise _conflict(f"That is the login of {twin!r} already: one login is one account.")
         for account_id, one in self.roster.added.items():
             if account_id == entry.stable_id and one.entry.name != entry.name:
                 raise _conflict(f"The run-time account {one.entry.name!r} has that id.")

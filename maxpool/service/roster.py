@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from maxpool.config import checks
+from maxpool.config import checks, derive
 from maxpool.config.account import AccountConfig
 from maxpool.config.problems import Describer
 from maxpool.errors import RequestError, SecretError
@@ -78,6 +78,11 @@ class GivenSecrets:
         reference = f"{GIVEN}{self.count}"
         self.values[reference] = value
         return reference
+
+    def same(self, first: str, second: str) -> bool:
+        """Whether two references surely lead to one secret."""
+        given = self.values.get(first)
+        return first == second or (given is not None and given == self.values.get(second))
 
     def forget(self, used: frozenset[str]) -> None:
         """Drop every secret whose reference is no longer used."""
@@ -160,6 +165,22 @@ class Roster:
     def named(self, name: str) -> AccountConfig | None:
         """The run-time account of that name."""
         return next((one.entry for one in self.added.values() if one.entry.name == name), None)
+
+    def twin(self, entry: AccountConfig) -> str | None:
+        """The name of another account with the same login, which would be counted twice (claim S13).
+
+        A provider's key may stand in several entries, each with models of its own.
+        """
+        if entry.secret is None or entry.kind == "provider":
+            return None
+        here = derive.base_url(self.config, entry)
+        for other in (*self.config.accounts, *(one.entry for one in self.added.values())):
+            if other.name == entry.name or other.secret is None or other.kind == "provider":
+                continue
+            same = self.secrets.same(other.secret, entry.secret)
+            if same and derive.base_url(self.config, other) == here:
+                return other.name
+        return None
 
     def overrides(self) -> dict[str, dict[str, Any]]:
         """What was changed by hand, by account id."""

@@ -91,8 +91,7 @@ def _factors(demand: f.Demand, count: int, horizon_s: float, rng: Random) -> lis
             hour = day * 24 + rng.randrange(f.SURGE_FROM_H, f.SURGE_UNTIL_H)
             factors[min(hour, count - 1)] = f.SURGE_FACTOR
     elif demand == "gap":
-        starts_s = f.GAP_FROM * horizon_s
-        ends_s = starts_s + min(f.GAP_S, f.GAP_MOST * horizon_s)
+        starts_s, ends_s = gap(horizon_s)
         for hour in range(count):
             at_s = hour * f.HOUR_S
             if starts_s <= at_s < ends_s:
@@ -100,6 +99,13 @@ def _factors(demand: f.Demand, count: int, horizon_s: float, rng: Random) -> lis
             elif ends_s <= at_s < ends_s + f.SURGE_AFTER_GAP_S:
                 factors[hour] = f.SURGE_AFTER_GAP
     return factors
+
+
+def gap(horizon_s: float) -> Span:
+    """When nobody works: a long weekend, with the surge on the Monday after it."""
+    step_s = f.WEEK_S if horizon_s >= 2 * f.WEEK_S else f.DAY_S
+    ends_s = round(f.GAP_UNTIL * horizon_s / step_s) * step_s
+    return ends_s - min(f.GAP_S, f.GAP_MOST * horizon_s), ends_s
 
 
 # -- accounts and incidents ------------------------------------------------------------------------

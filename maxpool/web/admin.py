@@ -10,7 +10,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from maxpool.core.lease import LeaseRequest
@@ -256,7 +255,7 @@ async def _body(request: Request) -> dict[str, Any]:
     """The JSON object a request carries; an empty body is an empty object."""
     body = await read_body(request.receive, request.state.fields, MAX_BODY_BYTES)
     if body is None:
-        raise ClientDisconnect
+        raise _wrong("The body never came.")  # nobody is there to read this
     if not body.strip():
         return {}
     try:

@@ -92,10 +92,12 @@ class Messages:
             fields,
             body,
             key_id=scope["state"]["key_name"],
-            most_urgent=scope["state"]["most_urgent"],
             arrived_at=self.forwarder.clock.now(),
             max_decoded_bytes=self.bodies.decoded,
         )
+        most_urgent = scope["state"]["most_urgent"]  # that its key may claim
+        if request.priority < most_urgent:
+            request = replace(request, priority=most_urgent)
         streaming = request.stream and not self.counts_tokens
         return Job(
             method="POST",

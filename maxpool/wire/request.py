@@ -33,7 +33,6 @@ def read(
     *,
     key_id: str | None,
     arrived_at: float,
-    most_urgent: int = 0,
     stream_allowed: bool = True,
     max_decoded_bytes: int = MAX_DECODED_BYTES,
 ) -> LeaseRequest:
@@ -41,7 +40,7 @@ def read(
 
     `fields`: lower-case header names. `body`: as it came; a `content-encoding` is decoded for
     reading, at most to `max_decoded_bytes` (413 beyond). `stream_allowed` is False for calls that
-    never stream (`count_tokens`); `most_urgent` is the lowest priority its key may claim. The `x-maxpool-*` switches may only narrow (claim X9): a priority
+    never stream (`count_tokens`). The `x-maxpool-*` switches may only narrow (claim X9): a priority
     below 0 and anything unreadable is ignored rather than answered with an invented 400.
     """
     encoding = fields.get("content-encoding")
@@ -60,7 +59,7 @@ def read(
         program=program_of(fields),
         client_key=key_id,
         profile=_bounded(fields.get("x-maxpool-profile")),
-        priority=max(_priority(fields.get("x-maxpool-priority")), most_urgent),
+        priority=_priority(fields.get("x-maxpool-priority")),
         arrived_at=arrived_at,
         max_wait_s=_seconds(fields.get("x-maxpool-max-wait")),
     )

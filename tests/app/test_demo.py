@@ -9,6 +9,7 @@ import pytest
 
 from maxpool.adapters.upstream import HttpUpstream
 from maxpool.app.demo import demo_world
+from maxpool.cli.control import Control
 from maxpool.ports import Call, Reply
 
 BODY = (
@@ -39,6 +40,16 @@ async def test_the_demo_answers_a_stream_without_any_key():
         status, body = await _send(client, "POST", f"{world.proxy_url}/v1/messages", BODY)
         assert status == 200
         assert body.rstrip().endswith(b'data: {"type":"message_stop"}')
+    await client.aclose()
+
+
+async def test_the_demo_can_be_asked_why():
+    client = HttpUpstream()
+    async with demo_world(port=0, traffic=False) as world:
+        await _send(client, "POST", f"{world.proxy_url}/v1/messages", BODY)
+        server = Control(url=world.proxy_url, key=world.admin_key)
+        told = await asyncio.to_thread(server.get, "/decisions", limit=1)
+        assert told["decisions"][0]["tries"][0]["outcome"] == "success"
     await client.aclose()
 
 

@@ -215,3 +215,37 @@ def test_our_own_exception_on_a_trial_hands_the_trial_on_and_counts_nothing():  
     p.release(lease(p, NOW + 30), Internal(), NOW + 31)
     assert json.dumps(p.snapshot(NOW + 31)["accounts"]) == before
     assert serves(p, now=NOW + 31)
+
+
+# -- how long a trouble of one's own lasts -----------------------------------------------------------
+
+
+def test_network_trouble_lasts_five_flat_seconds_however_often_it_comes():
+    p = pool("a")
+    for i in range(10):
+        now = NOW + 5 * i
+        ended(p, "a", NetworkFailure(), now)
+        assert refusal(p, now).retry_at == now + 5
+    assert p.view(NOW + 60).accounts[0].failures == 0
+
+
+def test_failures_in_a_row_cool_for_half_a_minute_doubling_to_a_quarter_of_an_hour():
+    p, now, lengths = pool("a"), NOW, []
+    for _ in range(2):
+        ended(p, "a", TransientFailure(503), now)
+    for _ in range(7):
+        ended(p, "a", TransientFailure(503), now)
+        ends_at = refusal(p, now).retry_at or 0.0
+        lengths.append(ends_at - now)
+        now = ends_at
+    assert lengths == [30, 60, 120, 240, 480, 900, 900]
+
+
+@pytest.mark.parametrize(
+    ("wait", "lasts_s"), [(None, 60), ("90", 90), ("0", 1), ("999999", 86_400), ("soon", 60)]
+)
+def test_a_quota_verdict_lasts_as_long_as_its_retry_after_within_bounds(wait, lasts_s):
+    p = pool("a")
+    headers = unified(status="rejected", claim="five_hour")
+    answered(p, headers | ({"retry-after": wait} if wait is not None else {}), MODEL)
+    assert refusal(p).retry_at == NOW + lasts_s

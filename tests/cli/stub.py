@@ -107,6 +107,7 @@ class Fake:
     status_url: str = "http://127.0.0.1:1/"
     upstream_url: str = "http://127.0.0.1:2"
     client_key: str | None = None
+    admin_key: str = "the-demo-admin-key"
 
 
 class Worlds:

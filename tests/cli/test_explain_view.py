@@ -123,7 +123,7 @@ def test_what_the_owner_decided_comes_before_any_cost(own, other, said):
 
 def test_alone_it_needs_no_other_reason():
     alone = choice(candidate("a", True))
-    assert why(alone, whole=True) == "no other account could serve"
+    assert why(alone, whole=True) == "no other account can serve"
     assert why(alone) == "no other account of its priority could serve"
     assert why(choice(candidate("a", True, {"preferred": True}))) == "you prefer it"
 
@@ -181,7 +181,7 @@ def test_a_request_without_a_decision_is_told_as_well(given, said):
 def test_nobody_answered_and_the_last_try_is_named():
     tries = [one_try(candidate(n, True), outcome="overloaded") for n in "ab"]
     shown = told(request(*tries, status=503))
-    assert shown[0].startswith("Nobody could answer, the caller got 503")
+    assert str(shown[0]).startswith("Nobody could answer, the caller got 503")
 
 
 def explanation(**more: Any) -> dict[str, Any]:

@@ -9,15 +9,15 @@ from click.testing import CliRunner, Result
 
 from maxpool.cli.group import maxpool
 from maxpool.cli.status import Source
+from tests.cli.operate import tell
 from tests.cli.stub import Stub, account, picture, serving
 
 CODE = "import sys; from maxpool.cli.group import run; sys.exit(run(sys.argv[1:]))"
 
 
 def status(*arguments: str, **env: str) -> Result:
-    return CliRunner(env={"MAXPOOL_CONFIG": "/nowhere/config.toml", **env}).invoke(
-        maxpool, ["status", *arguments]
-    )
+    nowhere = {"MAXPOOL_CONFIG": "/nowhere/config.toml", "MAXPOOL_HOME": "/nowhere/state"}
+    return CliRunner(env={**nowhere, **env}).invoke(maxpool, ["status", *arguments])
 
 
 def test_the_verdict_comes_first_and_then_the_accounts():
@@ -40,6 +40,16 @@ def test_the_port_comes_from_the_config(tmp_path):
         config.write_text(f"[server]\nport = {stub.port}\n")
         assert status("--config", str(config)).exit_code == 0
         assert status(MAXPOOL_CONFIG=str(config)).exit_code == 0
+
+
+def test_a_server_that_took_another_port_is_found_by_its_state_folder(tmp_path):
+    config = tmp_path / "c.toml"
+    config.write_text("[server]\nport = 1\n[storage]\nfolder = 'state'\n")
+    (tmp_path / "state").mkdir()
+    with serving(picture(account("a"))) as stub:
+        tell(tmp_path / "state", stub.url)
+        assert status("--config", str(config)).exit_code == 0
+        assert status("--config", str(config), "--url", "http://127.0.0.1:1").exit_code == 3
 
 
 def test_a_server_that_wants_a_key_gets_the_one_of_the_environment():

@@ -120,7 +120,8 @@ def test_nobody_gets_more_than_a_quantum_and_a_largest_request_ahead(asked, quan
 def test_an_order_is_put_right_where_somebody_looks():
     order: Order[Party] = Order()
     one, two = Party(1.0, 1, waiting=1), Party(2.0, 2, waiting=1)
-    order.add(one), order.add(two)
+    order.add(one)
+    order.add(two)
     one.start = 3.0
     assert order.take() is two
     one.waiting = 0
@@ -130,8 +131,8 @@ def test_an_order_is_put_right_where_somebody_looks():
 def test_a_branch_gives_its_waiters_by_party_and_age():
     tree, key = Branch(Party(0, 0)), Party(0, 1, waiting=3)
     first, second = Party(5, 1, waiting=2), Party(9, 2, waiting=1)
-    for session, waiter in ((first, 7), (second, 1), (first, 3)):
-        tree.add((key, session), waiter)
+    for session, number in ((first, 7), (second, 1), (first, 3)):
+        tree.add((key, session), number)
     found = []
     for session in (first, first, second):
         waiter = tree.first()

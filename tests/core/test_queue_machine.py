@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -25,9 +24,13 @@ from maxpool import (
     Wait,
 )
 from maxpool.core.eligibility import Context, Eligible, Reason, check
-from maxpool.core.fair import Branch
 from maxpool.core.lines import Waiter, in_turn
 from tests.make import NOW, account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from maxpool.core.fair import Branch
 
 SETTINGS = PoolSettings(
     queue_limit=24,
@@ -68,6 +71,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.now = NOW
         self.leases: list[Lease] = []
         self.tickets: list[tuple[LeaseRequest, Ticket]] = []
+        self.served: set[int] = set()
         self.ahead: dict[tuple[Flow, Flow], float] = {}  # tokens the first got more than the second
 
     # -- callers -------------------------------------------------------------------------------
@@ -158,6 +162,7 @@ class QueueMachine(RuleBasedStateMachine):
             waiter = waited.pop(ticket.id)
             if isinstance(found, Lease):
                 self.leases.append(found)
+                self.served.add(ticket.id)
                 self.count(waiter, list(waited.values()))
         self.nobody_was_passed_over()
 
@@ -244,10 +249,9 @@ class QueueMachine(RuleBasedStateMachine):
                 self.pool.observe(lease.account_id, {}, self.now, lease=lease, status=200)
                 self.pool.release(lease, Success(), self.now)
             self.leases = []
-            for ticket, found in self.pool.wake(self.now):
-                if isinstance(found, Lease):
-                    self.leases.append(found)
-                    patient.discard(ticket.id)
+            self.wake()
+            self.pairs_that_do_not_wait_side_by_side_are_not_compared()
+            patient -= self.served
             if not self.pool.queue.waiters:
                 break
             if not self.leases:
@@ -261,7 +265,7 @@ class QueueMachine(RuleBasedStateMachine):
 
 TestQueue = QueueMachine.TestCase
 TestQueue.settings = settings(
-    max_examples=100,
+    max_examples=60,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

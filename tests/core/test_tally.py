@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, fields
+
 from maxpool.core.lease import TokenUsage
 from maxpool.core.tally import MINUTES, Counts, Tally
 from tests.make import HOUR, NOW
@@ -30,6 +32,14 @@ def test_tokens_that_nobody_prices_are_counted_as_such_and_not_as_free():
     tally.add(USAGE, NOW, 1.0, failed=False)
     tally.add(TokenUsage(), NOW, 1.0, failed=True)
     assert (tally.total.unpriced, tally.total.cost_usd) == (1, 0.0)
+
+
+def test_spans_add_up_in_every_field():
+    span = Counts(*range(1, len(fields(Counts)) + 1))
+    total = Counts()
+    total.merge(span)
+    total.merge(span)
+    assert astuple(total) == tuple(2 * value for value in astuple(span))
 
 
 def test_the_last_status_is_kept_with_its_time():

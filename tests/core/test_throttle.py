@@ -205,7 +205,8 @@ def test_sightings_are_bounded_and_forget_a_removed_account():  # S19
 
 def drain(p: Pool, now: float, waiting: int) -> list[float]:
     """Follow the next wake alone until all have a lease; when each got it, after `now`."""
-    began, served = now, []
+    began = now
+    served: list[float] = []
     while len(served) < waiting:
         served += [now - began for _, found in p.wake(now) if isinstance(found, Lease)]
         later = p.next_wake(now)

@@ -15,6 +15,13 @@ async def test_the_list_is_the_union_of_what_accounts_map_and_what_their_upstrea
         assert listed(await it.get("/v1/models")) == ["m-1", "m-2", "my-model"]
 
 
+async def test_an_upstream_is_asked_for_its_list_with_the_accounts_own_headers():
+    entries = {"a": {"headers": {"x-team": "blue"}}}
+    async with rig(key("a"), entries=entries) as it:
+        assert listed(await it.get("/v1/models"))
+        assert it.sim.requests[-1].header("x-team") == "blue"
+
+
 async def test_an_upstream_is_asked_once_in_a_while():
     async with rig() as it:
         for _ in range(3):

@@ -66,6 +66,17 @@ async def test_a_name_of_the_config_is_edited_there():
         assert caught.value.status == 409
 
 
+async def test_one_login_is_one_account():  # S13
+    async with rig() as it:
+        operator = it.proxy.operator
+        operator.add({"name": "r", "secret": "sk-1"})
+        for secret, twin in (("sk-1", "r"), ("env:a", "a")):
+            with pytest.raises(RequestError, match=f"the login of '{twin}' already"):
+                operator.add({"name": "again", "secret": secret})
+        operator.add({"name": "again", "secret": "sk-1", "base_url": "https://other.example"})
+        assert len(it.proxy.roster.secrets.values) == 2
+
+
 async def test_a_run_time_account_outlives_a_reload_and_binds_no_origin():
     async with rig() as it:
         account_id, new = it.proxy.operator.add(
@@ -79,6 +90,15 @@ async def test_a_run_time_account_outlives_a_reload_and_binds_no_origin():
         it.proxy.operator.remove(account_id)
         assert account_id not in it.proxy.pool.states
         assert account_id not in it.proxy.destinations
+
+
+async def test_another_shared_upstream_in_the_config_moves_no_run_time_account():  # X5
+    async with rig() as it:
+        account_id, _ = it.proxy.operator.add({"name": "r", "secret": "sk-1"})
+        here = it.proxy.destinations[account_id].base_url
+        upstream = it.proxy.config.upstream.model_copy(update={"base_url": "https://evil.example"})
+        it.proxy.apply(it.proxy.config.model_copy(update={"upstream": upstream}))
+        assert it.proxy.destinations[account_id].base_url == here == it.upstream.url
 
 
 async def test_a_session_is_found_by_a_beginning_that_is_its_alone():

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from itertools import pairwise
 from random import Random
@@ -11,7 +12,7 @@ import pytest
 from maxpool.errors import MaxpoolError
 from maxpool.sim import families as f
 from maxpool.sim.bundles import least_work
-from maxpool.sim.workload import draw, scenario
+from maxpool.sim.workload import draw, gap, scenario
 
 PRINT = "from maxpool.sim.workload import scenario; print(scenario('outage', 3, 0.1))"
 
@@ -24,10 +25,6 @@ def found_in(family, seed, weeks):
 def sessions(family="moderate", kind=None, weeks=1.0, seed=1):
     found = found_in(family, seed, weeks)
     return [plan for plan in found if kind in (None, plan.kind)]
-
-
-def starts(family, weeks=1.0):
-    return [plan.starts_s for plan in sessions(family, weeks=weeks)]
 
 
 def test_a_scenario_is_the_same_in_every_process():
@@ -103,7 +100,7 @@ def test_sessions_with_the_same_digest_share_their_system_prefix():
 
 def test_sub_agents_start_together_while_their_parent_works():
     parents = {plan.id: plan for plan in sessions(kind="human")}
-    groups = {}
+    groups: dict[str, list[float]] = {}
     for plan in sessions(kind="agent"):
         parent = parents[plan.id]
         ends = parent.starts_s + sum(turn.think_s + f.lasts_s(turn) for turn in parent.turns)
@@ -127,26 +124,34 @@ def test_batches_run_in_the_evening_and_are_patient():
 
 
 def test_weekends_are_quiet():
-    days = [start // f.DAY_S % 7 for start in starts("overload")]
+    begun = [plan.starts_s for plan in sessions("overload")]
+    days = [start // f.DAY_S % 7 for start in begun]
     weekend = sum(day >= 5 for day in days) / 2
     assert weekend < 0.4 * sum(day < 5 for day in days) / 5
 
 
-def test_the_gap_is_silent_and_a_surge_follows():
-    horizon = 3 * f.WEEK_S
-    gap, ends = f.GAP_FROM * horizon, f.GAP_FROM * horizon + f.GAP_S
+def test_the_gap_is_a_long_weekend_and_a_surge_follows_it():
+    since, until = gap(3 * f.WEEK_S)
+    assert (since // f.DAY_S % 7, until // f.DAY_S % 7) == (3, 0)  # Thursday to Monday
     begun = [plan.starts_s for plan in sessions("weekend", weeks=3.0) if plan.kind != "agent"]
-    assert not [start for start in begun if gap + 3600 <= start < ends]
-    after = sum(ends <= start < ends + f.SURGE_AFTER_GAP_S for start in begun)
-    assert after / f.SURGE_AFTER_GAP_S > 1.5 * len(begun) / horizon
+    assert not [start for start in begun if since <= start < until]
+    surge = sum(until <= start < until + f.DAY_S for start in begun)
+    usual = sum(start < f.DAY_S for start in begun)
+    assert surge > 1.5 * usual
+
+
+def test_a_short_horizon_has_its_gap_and_its_surge_as_well():
+    since, until = gap(f.WEEK_S)
+    assert 0.0 < since < until < f.WEEK_S - f.DAY_S
 
 
 def test_surges_are_busier_than_any_hour_of_an_even_week():
     def busiest(family):
-        hours = [int(start // 3600) for start in starts(family)]
-        return max(hours.count(hour) for hour in set(hours)) / len(hours)
+        found = [plan for plan in sessions(family) if plan.kind == "human"]
+        hours = Counter(plan.starts_s // 3600 for plan in found)
+        return max(hours.values()) / len(found)
 
-    assert busiest("burst") > 1.5 * busiest("moderate")
+    assert busiest("burst") > 2.0 * busiest("moderate")
 
 
 def test_incidents_strike_only_where_they_belong():
@@ -156,7 +161,7 @@ def test_incidents_strike_only_where_they_belong():
 
 
 def test_outages_of_an_account_do_not_overlap():
-    for hidden in scenario("outage", 5, 3.0).accounts:
+    for hidden in scenario("outage", 5, 1.5).accounts:
         assert all(one[0] < one[1] < two[0] for one, two in pairwise(hidden.outages))
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from maxpool.core.ratelimit import evidence, read_headers
+from maxpool.core.ratelimit import Rejection, evidence, read_headers
 from maxpool.sim.bundles import least_work
 from maxpool.sim.world import BURST, FAILED, OK, QUOTA, STORM, UNREACHED, Spans, Stake, World
 from tests.sim.handmade import DAY, HOUR, WEEK, hidden, session, turn, world
@@ -31,6 +31,13 @@ def cached(account, at, who, **given):
     return sent.cached
 
 
+def proof(refused, at):
+    """The window that a refusal closes."""
+    found = evidence(read_headers(refused.headers, ORIGIN + at), 429)
+    assert isinstance(found, Rejection)
+    return found
+
+
 def windows(headers, at=0.0):
     return {r.window: r for r in read_headers(headers, ORIGIN + at).readings}
 
@@ -49,8 +56,7 @@ def test_a_refusal_names_the_full_window_and_its_reset():
     account = one(capacity_5h=900.0, capacity_7d=1e6)
     account.send(stake(), turn(), ORIGIN)
     refused = account.send(stake(), turn(), ORIGIN + 60.0)
-    proof = evidence(read_headers(refused.headers, ORIGIN + 60.0), 429)
-    assert (proof.window, proof.until) == ("5h", ORIGIN + 5 * HOUR)
+    assert proof(refused, 60.0) == Rejection("5h", ORIGIN + 5 * HOUR)
     assert refused.headers["retry-after"] == str(int(5 * HOUR - 60))
 
 
@@ -58,7 +64,7 @@ def test_of_two_full_windows_the_one_that_ends_last_is_named():
     account = one(capacity_5h=900.0, capacity_7d=900.0, week_phase_s=2 * DAY)
     account.send(stake(), turn(), ORIGIN)
     refused = account.send(stake(), turn(), ORIGIN + 60.0)
-    assert evidence(read_headers(refused.headers, ORIGIN + 60.0), 429).window == "7d"
+    assert proof(refused, 60.0) == Rejection("7d", ORIGIN + 2 * DAY)
 
 
 def test_the_5h_window_opens_with_the_first_request_after_the_last_ended():

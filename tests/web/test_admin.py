@@ -319,6 +319,18 @@ async def test_a_request_is_explained_by_its_id_or_its_leases_with_every_try():
             assert by_lease["request_id"] == request_id
 
 
+async def test_a_caller_that_leaves_is_told_as_such():
+    async with rig() as it:
+        await it.admin("POST", "/pause")
+        client = await it.connect()
+        await client.send(request_bytes())
+        await until(lambda: len(it.proxy.pool.queue))
+        client.reset()
+        await until(it.idle)
+        (told,) = (await it.admin("GET", "/decisions")).json["decisions"]
+        assert (told["status"], told["tries"], told["refusal"]) == (0, [], None)
+
+
 async def test_a_refused_request_is_explained_too():
     async with rig() as it:
         for name in "abc":
