@@ -63,7 +63,6 @@ def reconfigure(pool: Pool, settings: PoolSettings, now: float) -> None:
     """Go by new settings from now on; what is known of accounts and sessions stays."""
     pool.settings = settings
     for part in (
-        pool.index,
         pool.bindings,
         pool.prices,
         pool.prefixes,
@@ -71,6 +70,7 @@ def reconfigure(pool: Pool, settings: PoolSettings, now: float) -> None:
         pool.effects,
     ):
         part.settings = settings
+    pool.index.configure(settings)
     pool.decisions.limit = settings.kept_decisions
     pool.queue.configure(settings)
     for state in pool.states.values():

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from maxpool.core.demand import Demand
     from maxpool.core.lease import LeaseRequest, TokenUsage
     from maxpool.core.prefixes import Prefix
+    from maxpool.core.quota import Look
     from maxpool.core.settings import PoolSettings
+    from maxpool.core.slope import Yardstick
     from maxpool.core.state import AccountState
 
 LONG_CACHE_S = 3600.0
@@ -155,20 +157,35 @@ class Week(NamedTuple):
     used: float | None
 
 
-def week_of(state: AccountState, now: float, demand: Demand) -> Week:
+UNKNOWN_WEEK = Week("unphased", 0.0, None)
+
+
+def week_of(look: Look, now: float, demand: Demand) -> Week:
     """The account's week at `now`."""
-    window = state.quota.windows.get("7d")
-    if window is None:
-        return Week("unphased", 0.0, None)
-    used, reset_at = state.quota.estimate("7d", now), window.next_reset(now)
-    known = used or 0.0
+    if not look.known:
+        return UNKNOWN_WEEK
+    used, reset_at = look.used, look.reset_at
+    known = 0.0 if used is None else used
     if reset_at is None:
         return Week("unphased", known, used)
-    if reset_at - now >= window.length_s:
+    if now < reset_at - look.length_s:
         return Week("ahead", known, used)
-    if window.length_s != WEEK_S:
-        return Week("linear", known + reset_at / window.length_s, used)
+    if look.length_s != WEEK_S:
+        return Week("linear", known + reset_at / look.length_s, used)
     return Week("running", known + demand.at(reset_at), used)
+
+
+def reckon(
+    state: AccountState, now: float, demand: Demand, yardstick: Yardstick, settings: PoolSettings
+) -> Look:
+    """Set what of the account's quota enters its cost: it holds until the account's next change."""
+    look = state.quota.look(now, settings, yardstick, state.account.plan_weight)
+    state.week = week_of(look, now, demand)
+    # The room is shared among the sessions that grow here.
+    state.left = look.room
+    if look.room != math.inf:
+        state.left = look.room / (0.5 + 0.5 * state.growing(now, settings))
+    return look
 
 
 @dataclass(slots=True)
@@ -200,7 +217,7 @@ class Weeks:
 
     def of(self, state: AccountState, median: float) -> float:
         """p7 of one account; `median`: what an unknown use counts as."""
-        week = state.week or week_of(state, self.now, self.demand)
+        week = state.week
         window = state.quota.windows.get("7d")
         length_s = WEEK_S if window is None else window.length_s
         unknown = median if week.used is None else 0.0

@@ -237,6 +237,19 @@ def check(
     return ELIGIBLE if worst is None else worst
 
 
+def check_open(
+    state: AccountState, request: LeaseRequest, now: float, ctx: Context
+) -> Eligible | Unavailable:
+    """The same for an account that is known to be open as a whole (see `core/index`)."""
+    never = mismatch(state.account, request)
+    if never is not None:
+        return Unavailable(never)
+    worst: Unavailable | None = None
+    for block in request_blocks(state, request, now, ctx):
+        worst = _later(worst, block)
+    return ELIGIBLE if worst is None else worst
+
+
 def account_state(state: AccountState, now: float, ctx: Context) -> Unavailable | None:
     """The account's own block, without any request; None when it is open."""
     worst: Unavailable | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from maxpool.core import admission
 from maxpool.core.binding import session_key
-from maxpool.core.cost import Candidate, week_of
+from maxpool.core.cost import Candidate, reckon
 from maxpool.core.decisions import Explanation
 from maxpool.core.eligibility import Context, Eligible, Reason, Unavailable, check
 from maxpool.core.field import Field, before_cost, median
@@ -95,8 +95,7 @@ def _field(
             unused.append((account_id, block.reason, block.until))
             continue
         fresh = copy(state)
-        fresh.week = week_of(state, now, pool.index.demand)
-        fresh.left = state.room(now, pool.index.yardstick, settings)
+        reckon(fresh, now, pool.index.demand, pool.index.yardstick, settings)
         cost = weigher.cost(fresh, median(selector, state, ctx))
         word = (cost.total,) if strategy is None else strategy.rank(fresh, asking)
         before = before_cost(selector, state.account, ctx)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from maxpool.core.cost import LaneCut, Weigher
 from maxpool.core.decisions import SHOWN_CANDIDATES
-from maxpool.core.eligibility import Context, Eligible, Unavailable, check
+from maxpool.core.eligibility import ELIGIBLE, Context, Unavailable, check, check_open
 from maxpool.core.strategy import STRATEGIES, Asking, Strategy
 
 if TYPE_CHECKING:
@@ -77,14 +77,16 @@ def field_of(
         asking = Asking(weigher.now, binding, selector.leased)
         return _by_strategy(selector, (strategy, asking), weigher, exclude, ctx)
     alone = _individuals(selector, weigher)
+    places = selector.index.places
     for account_id in (*alone, *selector.index.special):
-        state = selector.states.get(account_id)
-        if state is None or account_id in exclude:
+        place = places.get(account_id)
+        if place is None or place.parked is not None or account_id in exclude:
             continue
-        block = check(state, weigher.request, weigher.now, ctx)
-        if isinstance(block, Eligible):
+        state = selector.states[account_id]
+        block = check_open(state, weigher.request, weigher.now, ctx)
+        if block is ELIGIBLE:
             found.ranks.append(rank_of(selector, state, weigher, ctx))
-        elif account_id in selector.index.special:
+        elif account_id in selector.index.special and isinstance(block, Unavailable):
             found.miss(block)
     if weigher.request.owner is None:
         skip = exclude.union(alone) if alone else exclude
@@ -101,8 +103,8 @@ def _lanes(
         before = (True, *before_cost(selector, lane.sample.account, ctx)[1:])  # none is preferred
         if best is not None and before > best[0]:
             continue
-        block = check(lane.sample, weigher.request, weigher.now, ctx)
-        if not isinstance(block, Eligible):
+        block = check_open(lane.sample, weigher.request, weigher.now, ctx)
+        if isinstance(block, Unavailable):
             found.miss(block, len(lane.entries))
             continue
         best = _lane(found, lane, _cut(selector, lane, before, weigher), skip, best)
@@ -169,7 +171,7 @@ def _by_strategy(
         block = check(state, weigher.request, weigher.now, ctx)
         if account_id in exclude:
             continue
-        if not isinstance(block, Eligible):
+        if isinstance(block, Unavailable):
             found.miss(block)
             continue
         before = before_cost(selector, state.account, ctx)

@@ -17,12 +17,11 @@ Alarms re-place an account when one of its deadlines passes.
 from __future__ import annotations
 
 import heapq
-import math
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from maxpool.core.cost import week_of
+from maxpool.core.cost import reckon
 from maxpool.core.demand import Demand
 from maxpool.core.eligibility import Context, account_state
 from maxpool.core.health import HealthState
@@ -81,18 +80,21 @@ class Place:
     lane: LaneKey | None = None
     entry: Entry | None = None
     alarm: float | None = None
-    signature: LaneKey = ()
+    signature: int = -1
     known: tuple[LaneKey, float] | None = None
     parked: str | None = None
 
 
 def _family_blocks(state: AccountState, now: float) -> bool:
     """Whether a model family's window is closed, or the owner limits one."""
+    windows = state.quota.windows
+    if len(windows) <= ("5h" in windows) + ("7d" in windows):
+        return False
     limited = state.account.caps.keys() | state.account.reserve.keys()
     return any(
         window.of_family
         and (name in limited or (window.closed_until is not None and window.closed_until > now))
-        for name, window in state.quota.windows.items()
+        for name, window in windows.items()
     )
 
 
@@ -111,6 +113,16 @@ class Index:
     weeks: dict[str | None, list[float]] = field(default_factory=dict)
     parked: dict[str, int] = field(default_factory=dict)  # closed accounts by reason
     guessed: set[str] = field(default_factory=set)  # accounts whose room follows the yardstick
+    context: Context = field(init=False)
+    signatures: dict[LaneKey, int] = field(default_factory=dict)
+    signed: int = 0
+
+    def __post_init__(self) -> None:
+        self.context = Context(self.settings)
+
+    def configure(self, settings: PoolSettings) -> None:
+        """Go by new settings; every account has to be renewed then."""
+        self.settings, self.context = settings, Context(settings)
 
     def advance(self, now: float) -> None:
         """Re-place every account whose alarm has rung."""
@@ -139,12 +151,11 @@ class Index:
         state.tidy(now, self.settings)
         place = self.places.get(account_id)
         if place is None:
-            place = self.places[account_id] = Place(signature=signature(state.account))
+            place = self.places[account_id] = Place(signature=self._sign(state.account))
         self._leave(account_id, place)
         self._count_week(state, place, now)
-        self._alarm(state, place, now)
-        self._reckon(state, now)
-        block = account_state(state, now, Context(self.settings))
+        self._alarm(state, place, self._reckon(state, now), now)
+        block = account_state(state, now, self.context)
         if block is not None:
             place.parked = block.reason.value
             self.parked[place.parked] = self.parked.get(place.parked, 0) + 1
@@ -156,7 +167,7 @@ class Index:
 
     def _line_up(self, state: AccountState, place: Place, now: float) -> None:
         """Put an open account without special terms into its lane."""
-        s, week = self.settings, state.week or week_of(state, now, self.demand)
+        s, week = self.settings, state.week
         median_of = (state.account.plan,) if week.used is None else None
         key = (place.signature, state.in_flight, state.health.failures, week.form, median_of)
         lane = self.lanes.get(key)
@@ -173,15 +184,15 @@ class Index:
         place.entry = (week.order, state.lease_order, state.account.id, state.left)
         insort(lane.entries, place.entry)
 
-    def _reckon(self, state: AccountState, now: float) -> None:
-        """What of the account's plan and quota enters its cost: holds until its next change."""
+    def _reckon(self, state: AccountState, now: float) -> float | None:
+        """What of the account's plan and quota enters its cost; returns when its quota changes."""
         known = state.limit
         if known is None or known[0] is not state.account or known[1] is not self.settings:
             state.limit = (state.account, self.settings, state.base_limit(self.settings))
-        state.week = week_of(state, now, self.demand)
-        state.left = state.room(now, self.yardstick, self.settings)
-        if state.left != math.inf and not state.quota.measured():
+        look = reckon(state, now, self.demand, self.yardstick, self.settings)
+        if look.guessed:
             self.guessed.add(state.account.id)
+        return look.changes_at
 
     def renew_guesses(self, now: float) -> None:
         """The yardstick changed."""
@@ -198,8 +209,18 @@ class Index:
         place = self.places.get(account_id)
         if place is not None:
             self._leave(account_id, place)
-            place.signature = signature(self.states[account_id].account)
+            place.signature = self._sign(self.states[account_id].account)
         self.place(account_id, now)
+
+    def _sign(self, account: Account) -> int:
+        """A number for all accounts with the same signature."""
+        found = self.signatures.get(key := signature(account))
+        if found is None:
+            if len(self.signatures) > 4 * len(self.states) + 64:
+                self.signatures.clear()  # owners change their accounts; a number is never reused
+            self.signed += 1
+            found = self.signatures[key] = self.signed
+        return found
 
     def remove(self, account_id: str) -> None:
         """Forget an account."""
@@ -242,8 +263,7 @@ class Index:
             lane.sample = self.states[lane.entries[0][2]]
         place.lane = place.entry = None
 
-    def _alarm(self, state: AccountState, place: Place, now: float) -> None:
-        soonest = state.quota.next_change(now, self.settings.quota_without_reset_s)
+    def _alarm(self, state: AccountState, place: Place, soonest: float | None, now: float) -> None:
         for at in self._deadlines(state, now):
             if soonest is None or at < soonest:
                 soonest = at

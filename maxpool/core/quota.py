@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from maxpool.core.window import QuotaWindow
 
@@ -19,6 +19,26 @@ if TYPE_CHECKING:
     from maxpool.core.slope import Yardstick
 
 ACCOUNT_WINDOWS = ("5h", "7d")
+
+
+class Look(NamedTuple):
+    """An account's quota at one time, as far as choosing needs it.
+
+    `used`: estimated weekly use, `reset_at` and `length_s` of the week (`known`: there is one); `room`:
+    work left before a window closes, `guessed` where the yardstick had to help; `changes_at`: when any
+    of it changes by itself.
+    """
+
+    known: bool
+    used: float | None
+    reset_at: float | None
+    length_s: float
+    room: float
+    guessed: bool
+    changes_at: float | None
+
+
+NOTHING_KNOWN = Look(False, None, None, 0.0, math.inf, False, None)
 
 
 @dataclass(slots=True)
@@ -84,32 +104,44 @@ class Quota:
         used = None if window is None else window.utilization_at(now)
         if window is None or used is None or window.slope.per_token is None:
             return used
-        since = 0.0 if window.expired(now) else self._spent_in(window) - window.slope.read_spent
-        if not window.of_family:
-            since += self.reserved
-        return max(used, min(used + window.slope.per_token * since, 1.0))
+        family = window.of_family
+        since = 0.0 if family else self.reserved
+        if not window.expired(now):
+            spent = self.spent_of.get(window.family, 0.0) if family else self.spent
+            since += spent - window.slope.read_spent
+        found = used + window.slope.per_token * since
+        return used if found <= used else min(found, max(used, 1.0))
 
-    def measured(self) -> bool:
-        """Whether every account-wide window that is known has a slope of its own."""
-        for name in ACCOUNT_WINDOWS:
-            window = self.windows.get(name)
-            if window is not None and window.slope.per_token is None:
-                return False
-        return True
-
-    def room(self, now: float, yardstick: Yardstick, plan_weight: float) -> float:
-        """Work left before an account-wide window closes; infinite while nobody can know."""
-        room = math.inf
+    def look(
+        self, now: float, settings: PoolSettings, yardstick: Yardstick, plan_weight: float
+    ) -> Look:
+        """Everything that choosing needs, in one pass."""
+        changes_at = self.bucket_closed_until
+        if changes_at is not None and changes_at <= now:
+            changes_at = None
         if not self.windows:
-            return room
-        for name in ACCOUNT_WINDOWS:
-            window, used = self.windows.get(name), self.estimate(name, now)
-            if window is None or used is None:
+            return NOTHING_KNOWN._replace(changes_at=changes_at)
+        room, guessed = math.inf, False
+        week, week_used = None, None
+        for name, window in self.windows.items():
+            at = window.next_change(now, settings.quota_without_reset_s)
+            if at is not None and (changes_at is None or at < changes_at):
+                changes_at = at
+            if name not in ACCOUNT_WINDOWS:
                 continue
-            slope = window.slope.per_token or yardstick.expected(name, plan_weight)
-            if slope is not None and slope > 0.0:
-                room = min(room, max(1.0 - used, 0.0) / slope)
-        return room
+            used, slope = self.estimate(name, now), window.slope.per_token
+            if name == "7d":
+                week, week_used = window, used
+            if slope is None:
+                guessed = True
+                slope = yardstick.expected(name, plan_weight)
+            if used is not None and slope is not None and slope > 0.0:
+                left = (1.0 - used) / slope
+                room = left if left < room else room
+        if week is None:
+            return Look(False, None, None, 0.0, room, guessed, changes_at)
+        reset_at = week.next_reset(now)
+        return Look(True, week_used, reset_at, week.length_s, room, guessed, changes_at)
 
     def merge_buckets(self, readings: Iterable[BucketReading], settings: PoolSettings) -> None:
         """Keep the last numbers of each standard rate bucket."""
@@ -160,15 +192,3 @@ class Quota:
             window.closed_until = None
             if window.utilization is not None and window.utilization >= full_at:
                 window.utilization, window.status = None, None
-
-    def next_change(self, now: float, grace_s: float) -> float | None:
-        """The soonest time at which a window changes by itself."""
-        soonest: float | None = None
-        for window in self.windows.values():
-            at = window.next_change(now, grace_s)
-            if at is not None and (soonest is None or at < soonest):
-                soonest = at
-        at = self.bucket_closed_until
-        if at is not None and at > now and (soonest is None or at < soonest):
-            soonest = at
-        return soonest

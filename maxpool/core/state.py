@@ -10,16 +10,15 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from maxpool.core.cost import UNKNOWN_WEEK, Week
 from maxpool.core.health import Health
 from maxpool.core.quota import Quota
 from maxpool.core.tally import Tally
 
 if TYPE_CHECKING:
     from maxpool.core.account import Account
-    from maxpool.core.cost import Week
     from maxpool.core.eligibility import Reason
     from maxpool.core.settings import PoolSettings
-    from maxpool.core.slope import Yardstick
 
 
 @dataclass(slots=True)
@@ -76,7 +75,7 @@ class AccountState:
     recent: OrderedDict[str, float] = field(default_factory=OrderedDict)  # session: last turn here
     leases: int = 0
     position: int = 0  # in the owner's order
-    week: Week | None = None  # as it enters the price; see `reckon`
+    week: Week = UNKNOWN_WEEK  # as it enters the price; see `cost.reckon`
     left: float = math.inf  # room as last reckoned
     limit: tuple[Account, PoolSettings, float] | None = None  # L as last reckoned
 
@@ -117,14 +116,12 @@ class AccountState:
         while len(recent) > settings.max_recent_sessions or next(iter(recent.values())) < oldest:
             recent.popitem(last=False)
 
-    def room(self, now: float, yardstick: Yardstick, settings: PoolSettings) -> float:
-        """Work left before a window closes, shared among the sessions that grow here."""
-        room = self.quota.room(now, yardstick, self.account.plan_weight)
-        if room == math.inf:
-            return room
-        oldest = now - settings.outgrow_window_s
-        growing = sum(at >= oldest for at in self.recent.values()) if self.recent else 0
-        return room / (0.5 + 0.5 * growing)
+    def growing(self, now: float, settings: PoolSettings) -> int:
+        """How many sessions had a turn here lately."""
+        recent, oldest = self.recent, now - settings.outgrow_window_s
+        if not recent or next(iter(recent.values())) >= oldest:
+            return len(recent)
+        return sum(at >= oldest for at in recent.values())
 
     def cool(self, reason: Reason, until: float) -> None:
         """Set aside until then; a second, shorter cooldown never shortens the first."""

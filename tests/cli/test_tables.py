@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import io
+import sys
 
 from rich.console import Console
 
-from maxpool.cli import tables
 from maxpool.cli.tables import Table, plain, printable, show
 
 TABLE = Table(
@@ -37,7 +37,7 @@ def test_no_control_character_reaches_the_terminal(capsys):
 
 def test_a_terminal_gets_the_same_cells(monkeypatch):
     out = io.StringIO()
-    monkeypatch.setattr(tables.sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
     console = Console(file=out, force_terminal=True, width=80, color_system="truecolor")
     monkeypatch.setattr("rich.console.Console", lambda **_: console)

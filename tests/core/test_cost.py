@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from maxpool.core.binding import Warmth
-from maxpool.core.cost import Cost, Prices, Weeks, Weigher
+from maxpool.core.cost import Cost, Prices, Weeks, Weigher, reckon
 from maxpool.core.demand import Demand
 from maxpool.core.eligibility import Reason
 from maxpool.core.lease import Reading, TokenUsage
 from maxpool.core.settings import PoolSettings
+from maxpool.core.slope import Yardstick
 from maxpool.core.state import AccountState
 from tests.make import DAY, NOW, account, ask
 
@@ -37,6 +38,7 @@ def weigh(s: AccountState, mean: float = 0.0, **given: Any) -> Cost:
     weeks = weeks_at(fields.pop("now", NOW))
     request = fields.pop("request", ask())
     learned = fields.pop("prices", prices(mean))
+    reckon(s, weeks.now, weeks.demand, Yardstick(), SETTINGS)
     return Weigher(request, weeks, learned, **fields).cost(s, unknown)
 
 
@@ -46,7 +48,9 @@ def weeks_at(now: float, demand: Demand | None = None) -> Weeks:
 
 
 def weekly_price(s: AccountState, now: float, unknown: float) -> float:
-    return weeks_at(now).of(s, unknown)
+    weeks = weeks_at(now)
+    reckon(s, now, weeks.demand, Yardstick(), SETTINGS)
+    return weeks.of(s, unknown)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import pickle
 from collections import deque
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -49,8 +50,8 @@ from maxpool import (
     Wait,
 )
 from maxpool.core.binding import session_key
-from maxpool.core.cost import week_of
-from maxpool.core.eligibility import BY_EVENT, Context, Eligible, check
+from maxpool.core.cost import reckon
+from maxpool.core.eligibility import BY_EVENT, Context, Eligible, account_state, check
 from maxpool.core.health import HealthState
 from maxpool.core.queue import class_of
 from tests.make import DAY, HOUR, NOW, account, key, unified
@@ -370,8 +371,12 @@ class PoolMachine(RuleBasedStateMachine):
         assert len(standing) == len(set(standing))
         index.advance(self.now)
         for state in self.pool.states.values():  # what was reckoned is what would be now
-            assert state.week == week_of(state, self.now, index.demand)
-            assert state.left == state.room(self.now, index.yardstick, SETTINGS)
+            fresh = copy(state)
+            reckon(fresh, self.now, index.demand, index.yardstick, SETTINGS)
+            assert (state.week, state.left) == (fresh.week, fresh.left)
+            block = account_state(state, self.now, Context(SETTINGS))
+            parked = index.places[state.account.id].parked
+            assert parked == (None if block is None else block.reason.value)
         assert set(index.places) == set(self.pool.states) >= set(standing)
         for account_id, place in index.places.items():
             assert place.alarm is None or (place.alarm, account_id) in index.alarms
@@ -396,9 +401,11 @@ class PoolMachine(RuleBasedStateMachine):
             if dead or state.draining or not state.enabled:
                 continue
             others = frozenset(self.pool.states) - {account_id}
-            found = self.pool.acquire(
-                LeaseRequest(MODELS[0], max_wait_s=1), self.now, exclude=others
-            )
+            asked = LeaseRequest(MODELS[0], max_wait_s=1)
+            found = self.pool.acquire(asked, self.now, exclude=others)
+            if isinstance(found, Wait) and found.until is not None:  # a ramp, after a throttle
+                self.now = found.until
+                found = self.pool.acquire(asked, self.now, exclude=others, ticket=found.ticket)
             assert isinstance(found, Lease), (account_id, found)
             self.pool.release(found, Success(), self.now)
 

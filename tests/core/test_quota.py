@@ -7,12 +7,20 @@ import math
 import pytest
 
 from maxpool.core.lease import BucketReading, Reading
-from maxpool.core.quota import Quota
+from maxpool.core.quota import Look, Quota
 from maxpool.core.settings import PoolSettings
 from maxpool.core.slope import Yardstick
 from tests.make import DAY, HOUR, NOW
 
 SETTINGS = PoolSettings(max_families=2, max_buckets=2)
+
+
+def look(q: Quota, now: float = NOW, yardstick: Yardstick | None = None) -> Look:
+    return q.look(now, SETTINGS, yardstick or Yardstick(), 20.0)
+
+
+def changes(q: Quota, now: float) -> float | None:
+    return look(q, now).changes_at
 
 
 def quota(*readings: Reading) -> Quota:
@@ -87,11 +95,11 @@ def test_a_reset_by_hand_reopens_verdicts_and_full_numbers(used):
 
 def test_the_next_change_is_the_soonest_of_all_windows_and_the_buckets():
     q = quota(Reading("5h", 0.2, NOW + HOUR), Reading("7d", 0.4, NOW + DAY))
-    assert q.next_change(NOW, 60.0) == NOW + HOUR
+    assert changes(q, NOW) == NOW + HOUR
     q.close_buckets(NOW + 9)
-    assert q.next_change(NOW, 60.0) == NOW + 9
-    assert q.next_change(NOW + HOUR, 60.0) == NOW + DAY
-    assert Quota().next_change(NOW, 60.0) is None
+    assert changes(q, NOW) == NOW + 9
+    assert changes(q, NOW + HOUR) == NOW + DAY
+    assert changes(Quota(), NOW) is None
 
 
 def test_unknown_windows_are_unknown_not_free():
@@ -145,16 +153,17 @@ def test_a_familys_window_counts_its_own_tokens_only():
 def test_the_room_is_that_of_the_window_that_closes_first():
     q = learned(used=0.9)
     q.windows["7d"].slope.per_token = 1e-7
-    assert q.room(NOW, Yardstick(), 20.0) == pytest.approx(100_000.0)
-    assert Quota().room(NOW, Yardstick(), 20.0) == math.inf
+    assert look(q).room == pytest.approx(100_000.0)
+    assert look(Quota()).room == math.inf
 
 
 def test_an_account_that_learned_nothing_borrows_the_yardstick():
     q = learned()
     for window in q.windows.values():
         window.slope.per_token = None
-    assert not q.measured()
-    assert q.room(NOW, Yardstick({"5h": 2e-5}), 20.0) == pytest.approx(500_000.0)
+    found = look(q, yardstick=Yardstick({"5h": 2e-5}))
+    assert found.guessed
+    assert found.room == pytest.approx(500_000.0)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 
 from maxpool.errors import RequestError, SecretError
 from maxpool.wire.headers import (
+    admin_key,
     authorization,
     check,
-    admin_key,
     client_key,
     fields,
     inbound,
