@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from maxpool.core.binding import Warmth
     from maxpool.core.demand import Demand
+    from maxpool.core.index import Lane
     from maxpool.core.lease import LeaseRequest, TokenUsage
     from maxpool.core.prefixes import Prefix
     from maxpool.core.quota import Look
@@ -234,35 +235,40 @@ def outgrow(room: float, session_mean: float, most: float) -> float:
     return most * math.exp(-room / session_mean)
 
 
-class LaneCut(NamedTuple):
-    """A lane as one request sees it, and those of its accounts that stood behind the weighed ones.
+class Behind(NamedTuple):
+    """Accounts of a lane that stood behind the weighed ones; `shift` makes prices of their orders."""
 
-    `before`: what comes before cost, alike for all; `entries`: (order, lease order, id, room).
-    """
-
-    before: tuple[object, ...]
-    congestion: float
-    failures: float
+    lane: Lane
     shift: float
-    weight: float
-    weeks: Weeks
-    session_mean: float
-    entries: Sequence[tuple[float, int, str, float]] = ()
+    entries: Sequence[tuple[float, int, str, float]]
 
-    def cost(self, order: float, room: float) -> Cost:
+
+class Terms(NamedTuple):
+    """What makes the cost of any account in a lane from its entry, for one request."""
+
+    weeks: Weeks
+    weight: float
+    session_mean: float
+    skip: frozenset[str]
+
+    def cost(self, lane: Lane, shift: float, order: float, room: float) -> Cost:
         """All terms of an account in the lane."""
-        most = self.weeks.settings.outgrow_weight
         return Cost(
-            quota=self.weeks.price(order + self.shift) * self.weight,
-            congestion=self.congestion,
-            outgrow=outgrow(room, self.session_mean, most),
-            failures=self.failures,
+            quota=self.weeks.price(order + shift) * self.weight,
+            congestion=lane.congestion,
+            outgrow=outgrow(room, self.session_mean, self.weeks.settings.outgrow_weight),
+            failures=lane.failures,
         )
 
-    def rest(self) -> list[tuple[tuple[object, ...], Candidate]]:
-        """Rank and candidate of the accounts that were not weighed."""
-        found = (Candidate(e[2], self.cost(e[0], e[3])) for e in self.entries)
-        return [((self.before, (one.cost.total,)), one) for one in found]
+    def rest(self, behind: Behind) -> list[tuple[tuple[object, ...], Candidate]]:
+        """Rank and candidate of accounts that were not weighed when the choice was made."""
+        lane, shift, entries = behind
+        found = (
+            Candidate(account_id, self.cost(lane, shift, order, room))
+            for order, _, account_id, room in entries
+            if account_id not in self.skip
+        )
+        return [((lane.before, (one.cost.total,)), one) for one in found]
 
 
 @dataclass(slots=True)
@@ -278,11 +284,18 @@ class Weigher:
     prefix: Prefix | None = None
     cold_weight: float = 0.0
     home_is_warm: bool = False
+    works: dict[str, float] = field(default_factory=dict)  # by account, where some of it is cached
+    cold_work: float = 0.0
 
     def __post_init__(self) -> None:
         at_home = self.warm.get(self.home_id) if self.home_id is not None else None
         self.home_is_warm = at_home is not None and at_home.until > self.now
-        self.cold_weight = self.prices.relative(self.prices.weight(self.request, 0.0))
+        self.cold_work = self.prices.weight(self.request, 0.0)
+        self.cold_weight = self.prices.relative(self.cold_work)
+
+    def work(self, account_id: str) -> float:
+        """What the request will weigh on an account that was weighed, in price-weighted tokens."""
+        return self.works.get(account_id, self.cold_work)
 
     @property
     def now(self) -> float:
@@ -333,7 +346,8 @@ class Weigher:
         if warmth.until <= self.now:
             at_home = warmth.proven and account_id == self.home_id
             return self.cold_weight, 0.0 if little or not at_home else -s.revisit_bonus, 0.0
-        weight = prices.relative(prices.weight(self.request, cached))
+        self.works[account_id] = work = prices.weight(self.request, cached)
+        weight = prices.relative(work)
         if little:
             return weight, 0.0, float(cached)
         # A session that is a guest here, by need, goes back to its home while that is warm.

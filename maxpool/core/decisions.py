@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from maxpool.core.cost import Candidate, Cost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from maxpool.core.cost import LaneCut
+    from maxpool.core.cost import Behind, Terms
     from maxpool.core.eligibility import Reason, Unavailable
     from maxpool.core.lease import LeaseRequest
 
@@ -36,8 +36,9 @@ class Decision:
     strategy: str
     account_id: str
     cost: Cost
-    weighed: tuple[Ranked, ...] = ()
-    cuts: tuple[LaneCut, ...] = ()
+    weighed: Sequence[Ranked] = ()
+    terms: Terms | None = None
+    behind: Sequence[Behind] = ()
     unavailable: Mapping[str, int] = field(default_factory=dict)
     rebind: str | None = None
     lost_tokens: int = 0
@@ -51,8 +52,9 @@ class Decision:
         What stood in line behind those that were weighed is reckoned now, from what was kept.
         """
         ranked = [*self.weighed]
-        for cut in self.cuts:
-            ranked += cut.rest()
+        if self.terms is not None:
+            for behind in self.behind:
+                ranked += self.terms.rest(behind)
         best = nsmallest(SHOWN_CANDIDATES, ranked, key=lambda r: (r[0], r[1].cost.total))
         first = [c for _, c in best if c.account_id == self.account_id]
         return (*first, *(c for _, c in best if c.account_id != self.account_id))

@@ -10,9 +10,16 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
-from maxpool.core.cost import LaneCut, Weigher
+from maxpool.core.cost import Behind, Terms, Weigher
 from maxpool.core.decisions import SHOWN_CANDIDATES
-from maxpool.core.eligibility import ELIGIBLE, Context, Unavailable, check, check_open
+from maxpool.core.eligibility import (
+    ELIGIBLE,
+    Context,
+    Unavailable,
+    check,
+    check_open,
+    mismatch,
+)
 from maxpool.core.strategy import STRATEGIES, Asking, Strategy
 
 if TYPE_CHECKING:
@@ -31,8 +38,13 @@ class Field:
     """All accounts that may serve a request, as far as they had to be weighed."""
 
     ranks: list[Rank] = field(default_factory=list)
-    cuts: list[LaneCut] = field(default_factory=list)
+    behind: list[Behind] = field(default_factory=list)
+    terms: Terms | None = None
     closed: dict[str, int] = field(default_factory=dict)
+
+    def best(self) -> list[Rank]:
+        """The weighed accounts that are shown, best first."""
+        return sorted(self.ranks)[:SHOWN_CANDIDATES] if len(self.ranks) > 1 else self.ranks
 
     def miss(self, block: Unavailable, n: int = 1) -> None:
         """Accounts that are open, and yet cannot carry this request."""
@@ -90,70 +102,67 @@ def field_of(
             found.miss(block)
     if weigher.request.owner is None:
         skip = exclude.union(alone) if alone else exclude
-        _lanes(selector, found, weigher, skip, ctx)
+        mean = selector.prices.session_mean
+        found.terms = Terms(weigher.weeks, weigher.cold_weight, mean, skip)
+        _lanes(selector, found, weigher, ctx)
     return found
 
 
-def _lanes(
-    selector: Selector, found: Field, weigher: Weigher, skip: frozenset[str], ctx: Context
-) -> None:
+def _lanes(selector: Selector, found: Field, weigher: Weigher, ctx: Context) -> None:
     """Add the best of each lane; a lane ends where quota alone costs more than the best so far."""
     best = min((r[:3] for r in found.ranks), default=None)
     for lane in selector.index.lanes.values():
-        before = (True, *before_cost(selector, lane.sample.account, ctx)[1:])  # none is preferred
-        if best is not None and before > best[0]:
+        if best is not None and lane.before > best[0]:
             continue
-        block = check_open(lane.sample, weigher.request, weigher.now, ctx)
-        if isinstance(block, Unavailable):
+        block = _lane_block(lane, weigher, ctx)
+        if block is not None:
             found.miss(block, len(lane.entries))
-            continue
-        best = _lane(found, lane, _cut(selector, lane, before, weigher), skip, best)
+        else:
+            best = _lane(selector, found, lane, best)
 
 
-def _cut(selector: Selector, lane: Lane, before: tuple[object, ...], weigher: Weigher) -> LaneCut:
-    median = 0.0
-    if lane.median_of is not None:
-        median = selector.index.median_week(
-            lane.median_of[0], selector.prices.settings.unknown_utilization
-        )
-    week = lane.sample.quota.windows.get("7d")
-    weeks = weigher.weeks
-    shift = weeks.shift(lane.form, median, *(() if week is None else (week.length_s,)))
-    return LaneCut(
-        before,
-        lane.congestion,
-        lane.failures,
-        shift,
-        weigher.cold_weight,
-        weeks,
-        selector.prices.session_mean,
-    )
+def _lane_block(lane: Lane, weigher: Weigher, ctx: Context) -> Unavailable | None:
+    """Why nobody in a lane can serve: its accounts are open, and have nothing set aside."""
+    sample, request = lane.sample, weigher.request
+    never = mismatch(sample.account, request)
+    if never is not None:
+        return Unavailable(never)
+    if ctx.throttle is None or ctx.throttle.idle:
+        full = sample.in_flight >= sample.slots(ctx.settings)
+        if not full and (sample.account.paid or ctx.plan_in_flight < ctx.settings.slots_total):
+            return None
+    block = check_open(sample, request, weigher.now, ctx)
+    return block if isinstance(block, Unavailable) else None
 
 
 def _lane(
-    found: Field,
-    lane: Lane,
-    cut: LaneCut,
-    skip: frozenset[str],
-    best: tuple[Any, ...] | None,
+    selector: Selector, found: Field, lane: Lane, best: tuple[Any, ...] | None
 ) -> tuple[Any, ...] | None:
-    fixed = cut.congestion + cut.failures
-    weighed = 0
-    for order, lease_order, account_id, room in lane.entries:
+    terms = found.terms
+    if terms is None:
+        return best
+    median = 0.0
+    if lane.median_of is not None:
+        unknown = selector.prices.settings.unknown_utilization
+        median = selector.index.median_week(lane.median_of[0], unknown)
+    shift = terms.weeks.shift(lane.form, median, lane.length_s)
+    weighed, entries = 0, lane.entries
+    fixed, before = lane.congestion + lane.failures, lane.before
+    for order, lease_order, account_id, room in entries:
+        if account_id not in terms.skip:
+            if best is not None and before == best[0]:
+                dearer = best[1][0] < fixed  # whatever its quota
+                least = fixed if dearer else fixed + terms.weeks.price(order + shift) * terms.weight
+                if ((least,), lease_order) >= best[1:]:
+                    break
+            cost = terms.cost(lane, shift, order, room)
+            rank = (before, (cost.total,), lease_order, cost, account_id)
+            found.ranks.append(rank)
+            best = rank[:3] if best is None or rank[:3] < best else best
         weighed += 1
-        if account_id in skip:
-            continue
-        least = fixed + cut.weeks.price(order + cut.shift) * cut.weight
-        if best is not None and (cut.before, (least,), lease_order) >= best:
-            weighed -= 1
-            break
-        cost = cut.cost(order, room)
-        rank = (cut.before, (cost.total,), lease_order, cost, account_id)
-        found.ranks.append(rank)
-        best = rank[:3] if best is None or rank[:3] < best else best
-    rest = lane.entries[weighed : weighed + SHOWN_CANDIDATES]
-    if rest:
-        found.cuts.append(cut._replace(entries=[e for e in rest if e[2] not in skip]))
+    if weighed < len(entries):
+        behind = entries[weighed : weighed + SHOWN_CANDIDATES]
+        found.behind.append(Behind(lane, shift, behind))
     return best
 
 
@@ -187,10 +196,11 @@ def _individuals(selector: Selector, weigher: Weigher) -> list[str]:
     # Accounts with a term of their own are not represented by their lane.
     if weigher.request.owner is not None:
         return [weigher.request.owner]
-    names = dict.fromkeys(weigher.warm)
+    special = selector.index.special
+    names = [name for name in weigher.warm if name not in special]
     if weigher.prefix is not None and weigher.prefix.tokens:
-        names.update(dict.fromkeys(weigher.prefix.warm))
+        names += [n for n in weigher.prefix.warm if n not in special and n not in names]
     for name in (weigher.parent_id, selector.preferred):
-        if name is not None:
-            names[name] = None
-    return [name for name in names if name not in selector.index.special]
+        if name is not None and name not in special and name not in names:
+            names.append(name)
+    return names

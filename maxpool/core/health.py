@@ -126,11 +126,13 @@ class Health:
         self.open_until = max(self.open_until, now + cooldown)
         self.on(HealthEvent.TRIPPED)
 
-    def take_trial(self, lease_id: str) -> None:
-        """The breaker's pause is over: this lease is the one probe."""
-        if self.state is HealthState.OPEN:
-            self.on(HealthEvent.TRIAL_TAKEN)
-            self.trial = lease_id
+    def take_trial(self, lease_id: str) -> bool:
+        """The breaker's pause is over: this lease is the one probe; False when there was none."""
+        if self.state is not HealthState.OPEN:
+            return False
+        self.on(HealthEvent.TRIAL_TAKEN)
+        self.trial = lease_id
+        return True
 
     def lose_trial(self, lease_id: str) -> None:
         """The probe never told anything: hand it on to the next request."""

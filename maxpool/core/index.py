@@ -66,8 +66,10 @@ class Lane:
     """
 
     sample: AccountState
+    before: tuple[object, ...]
     form: str
     median_of: tuple[str | None] | None
+    length_s: float
     congestion: float
     failures: float
     entries: list[Entry] = field(default_factory=list)
@@ -83,6 +85,7 @@ class Place:
     signature: int = -1
     known: tuple[LaneKey, float] | None = None
     parked: str | None = None
+    crowd: int = 0  # sessions seen there lately, when last reckoned
 
 
 def _family_blocks(state: AccountState, now: float) -> bool:
@@ -123,6 +126,9 @@ class Index:
     def configure(self, settings: PoolSettings) -> None:
         """Go by new settings; every account has to be renewed then."""
         self.settings, self.context = settings, Context(settings)
+        self.lanes.clear()
+        for place in self.places.values():
+            place.lane = place.entry = None
 
     def advance(self, now: float) -> None:
         """Re-place every account whose alarm has rung."""
@@ -165,6 +171,22 @@ class Index:
             return
         self._line_up(state, place, now)
 
+    def shift(self, account_id: str, now: float) -> None:
+        """The same after a lease began or ended well: only load, use and room changed.
+
+        Everything else stays, and so do its alarms; where it does not stand in a lane, or where
+        its first session needs an alarm of its own, it is placed in full.
+        """
+        place, state = self.places[account_id], self.states[account_id]
+        alone = len(state.recent) == 1 and place.crowd == 0
+        place.crowd = len(state.recent)
+        if place.entry is None or alone:
+            self.place(account_id, now)
+            return
+        self._leave(account_id, place)
+        reckon(state, now, self.demand, self.yardstick, self.settings)
+        self._line_up(state, place, now)
+
     def _line_up(self, state: AccountState, place: Place, now: float) -> None:
         """Put an open account without special terms into its lane."""
         s, week = self.settings, state.week
@@ -173,10 +195,14 @@ class Index:
         lane = self.lanes.get(key)
         if lane is None:
             load = state.in_flight / state.soft_limit(now, s)
+            account = state.account
             lane = self.lanes[key] = Lane(
                 state,
+                # None of them is preferred: that one is weighed alone.
+                (True, account.priority, account.paid and s.key_price != "always", account.tier),
                 week.form,
                 median_of,
+                s.window_lengths["7d"],
                 s.congestion_weight * load * load,
                 s.failure_weight * state.health.failures,
             )

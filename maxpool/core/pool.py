@@ -356,7 +356,8 @@ class Pool:
             account_id=account_id,
             cost=choice.cost,
             weighed=choice.weighed,
-            cuts=choice.cuts,
+            terms=choice.terms,
+            behind=choice.behind,
             unavailable=together(self.index.parked, choice.unavailable),
             rebind=move.why,
             lost_tokens=move.lost_tokens,
@@ -374,11 +375,15 @@ class Pool:
         if not state.account.paid:
             self.plan_in_flight += 1
         state.last_leased_at, state.lease_order = now, self.leased
-        state.health.take_trial(lease.id)
+        taken = state.health.take_trial(lease.id)
         self.throttle.probe(state.account.provider, request.model, lease.id, now)
         state.leases += 1
         self.prices.learn_weight(choice.work)
-        self._changed(account_id, now)
+        if taken:
+            self._changed(account_id, now)
+        else:
+            self.index.shift(account_id, now)
+            self.revision += 1
         return lease
 
     def _changed(self, account_id: str, now: float) -> None:

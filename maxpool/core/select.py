@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from heapq import nsmallest
 from typing import TYPE_CHECKING
 
-from maxpool.core.binding import Binding, Bindings, Warmth, session_key
-from maxpool.core.cost import Candidate, Cost, LaneCut, Prices, Weeks, Weigher
-from maxpool.core.decisions import SHOWN_CANDIDATES, Ranked
+from maxpool.core.binding import Binding, Bindings, session_key
+from maxpool.core.cost import Behind, Candidate, Cost, Prices, Terms, Weeks, Weigher
 from maxpool.core.eligibility import (
     BY_EVENT,
     ELIGIBLE,
@@ -29,6 +27,7 @@ from maxpool.core.field import Field, Rank, field_of, median, rank_of
 from maxpool.core.queue import class_of
 
 if TYPE_CHECKING:
+    from maxpool.core.decisions import Ranked
     from maxpool.core.index import Index
     from maxpool.core.lease import LeaseRequest
     from maxpool.core.lines import ClassKey
@@ -49,8 +48,9 @@ class Choice:
     state: AccountState
     cost: Cost
     work: float
-    weighed: tuple[Ranked, ...]
-    cuts: tuple[LaneCut, ...]
+    weighed: list[Ranked]
+    terms: Terms | None
+    behind: list[Behind]
     unavailable: dict[str, int]
     home_could_serve: bool
     lost_tokens: int = 0
@@ -228,37 +228,44 @@ class Selector:
         exclude: frozenset[str],
         ctx: Context,
     ) -> Choice:
-        state, now = self.states[best[-1]], weigher.now
-        warmth: Warmth | None = None
+        state = self.states[best[-1]]
         could, lost_tokens, move_cost = False, 0, 0.0
         if binding is not None:
-            warmth = binding.warm_at(state.account.id, now)
-            could = any(rank[-1] == binding.home for rank in found.ranks)
-            home = self.states.get(binding.home)
-            known = weigher.warm.keys() | exclude  # weighed already, or tried in vain
-            if not could and home is not None and binding.home not in known:
-                could = check(home, weigher.request, now, ctx) is ELIGIBLE
-            left = binding.warm_at(binding.current, now)
+            could = self._home_could(found, weigher, binding, exclude, ctx)
+            left = binding.warm_at(binding.current, weigher.now)
             if left is not None and binding.current != state.account.id:
-                price = weigher.weeks.of(state, median(self, state, ctx))
-                lost_tokens = left.tokens
-                lost = self.prices.rewrite(
-                    weigher.request, min(left.tokens, weigher.request.input_tokens)
-                )
-                move_cost = price * self.prices.relative(lost)
-        work = self.prices.weight(weigher.request, warmth.tokens if warmth is not None else 0)
-        shown = nsmallest(SHOWN_CANDIDATES, found.ranks)
+                lost_tokens, price = left.tokens, weigher.weeks.of(state, median(self, state, ctx))
+                lost = min(left.tokens, weigher.request.input_tokens)
+                move_cost = price * self.prices.relative(self.prices.rewrite(weigher.request, lost))
         return Choice(
             state,
             best[-2],
-            work,
-            tuple((r[:2], Candidate(r[-1], r[-2])) for r in shown),
-            tuple(found.cuts),
+            weigher.work(state.account.id),
+            [(r[:2], Candidate(r[-1], r[-2])) for r in found.best()],
+            found.terms,
+            found.behind,
             found.closed,
             could,
             lost_tokens,
             move_cost,
         )
+
+    def _home_could(
+        self,
+        found: Field,
+        weigher: Weigher,
+        binding: Binding,
+        exclude: frozenset[str],
+        ctx: Context,
+    ) -> bool:
+        """Whether the session's home could have served: then leaving it is a choice, not a need."""
+        home_id = binding.home
+        if any(rank[-1] == home_id for rank in found.ranks):
+            return True
+        if home_id in weigher.warm or home_id in exclude:
+            return False  # weighed already, or tried in vain
+        home = self.states.get(home_id)
+        return home is not None and check(home, weigher.request, weigher.now, ctx) is ELIGIBLE
 
     def _key_price(
         self,

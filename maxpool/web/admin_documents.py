@@ -212,7 +212,7 @@ def _try(lease_id: str, pool: Pool, *, whole: bool) -> Document:
     }
     if whole:
         found["candidates"] = _candidates(made.candidates, made.account_id, pool)
-        order: dict[str, object] = {e[2]: cut.before for cut in made.cuts for e in cut.entries}
+        order: dict[str, object] = {e[2]: b.lane.before for b in made.behind for e in b.entries}
         order |= {candidate.account_id: rank[0] for rank, candidate in made.weighed}
         for candidate in found["candidates"]:
             candidate["order"] = _order(order.get(candidate["account_id"]))

@@ -6,7 +6,7 @@ import pytest
 
 from maxpool import FamilyQuotaExceeded, Lease, ModelMissing, TransientFailure
 from maxpool.core import field
-from maxpool.core.cost import LaneCut
+from maxpool.core.cost import Terms
 from maxpool.core.eligibility import Context
 from tests.make import DAY, HOUR, NOW, account, ask, key, lease, pool, unified
 
@@ -33,7 +33,7 @@ def test_a_lane_is_cut_off_where_quota_alone_costs_more_than_the_best():
     found = field_now(weeks(300))
     assert len(found.ranks) == 1
     assert found.ranks[0][-1] == "a000"
-    assert [len(cut.entries) for cut in found.cuts] == [16]
+    assert [len(b.entries) for b in found.behind] == [16]
 
 
 def test_accounts_alike_in_everything_are_not_weighed_one_by_one():  # S22
@@ -45,7 +45,7 @@ def test_who_is_excluded_is_passed_over_and_not_shown():
     p = weeks(40)
     best = frozenset({"a000", "a073"}) & p.states.keys()
     found = field_now(p, exclude=best)
-    shown = [e[2] for cut in found.cuts for e in cut.entries]
+    shown = [c.account_id for b in found.behind for _, c in found.terms.rest(b)]
     assert not best & {r[-1] for r in found.ranks}
     assert not best & set(shown)
 
@@ -78,11 +78,9 @@ def test_a_lanes_account_costs_the_same_as_when_weighed_alone(room):
     place = p.index.places["a001"]
     assert place.entry is not None
     lane = p.index.lanes[place.lane]
-    cut = LaneCut(
-        (), lane.congestion, lane.failures, weigher.weeks.shift(lane.form, 0.0),
-        weigher.cold_weight, weigher.weeks, p.prices.session_mean,
-    )  # fmt: skip
-    assert cut.cost(place.entry[0], room) == weigher.cost(state, 0.5)
+    terms = Terms(weigher.weeks, weigher.cold_weight, p.prices.session_mean, NOBODY)
+    shift = weigher.weeks.shift(lane.form, 0.0)
+    assert terms.cost(lane, shift, place.entry[0], room) == weigher.cost(state, 0.5)
 
 
 def test_failures_keep_an_account_in_line_but_behind():
