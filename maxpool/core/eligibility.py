@@ -212,10 +212,25 @@ def request_blocks(
         bench = state.model_benches.get(request.model)
         if bench is not None and bench[1] > now:
             yield Unavailable(bench[0], bench[1])
+    full = _slots_full(state, now, ctx)
+    if full is not None:
+        yield full
+
+
+def _slots_full(state: AccountState, now: float, ctx: Context) -> Unavailable | None:
     if state.in_flight >= state.slots(ctx.settings) or (
         not state.account.paid and ctx.plan_in_flight >= ctx.settings.slots_total
     ):
-        yield Unavailable(Reason.SLOTS_FULL)
+        return Unavailable(Reason.SLOTS_FULL)
+    if state.opened_at is None:
+        return None
+    missing = state.in_flight + 1 - state.ramp_slots(now, ctx.settings)
+    if missing <= 0:
+        return None
+    # The ramp's next steps free it, or the end of a lease.
+    step_s = ctx.settings.recovery_step_s
+    passed_s = (now - state.opened_at) % step_s
+    return Unavailable(Reason.SLOTS_FULL, now + missing * step_s - passed_s + 1e-3)
 
 
 def check(

@@ -158,6 +158,7 @@ class Index:
         place = self.places.get(account_id)
         if place is None:
             place = self.places[account_id] = Place(signature=self._sign(state.account))
+        was_parked = place.parked is not None
         self._leave(account_id, place)
         self._count_week(state, place, now)
         self._alarm(state, place, self._reckon(state, now), now)
@@ -166,6 +167,9 @@ class Index:
             place.parked = block.reason.value
             self.parked[place.parked] = self.parked.get(place.parked, 0) + 1
             return
+        if was_parked:
+            state.opened_at = now
+            self._ring(place, account_id, max(state.ramp_ends(self.settings), now))
         if self._is_special(state, now):
             self.special[account_id] = state
             return
@@ -264,6 +268,7 @@ class Index:
         return (
             state.health.state is not HealthState.READY
             or state.shrunk_to is not None
+            or state.opened_at is not None
             or bool(state.model_benches)
             or state.recovering(now, self.settings) > 0.0
             or _family_blocks(state, now)
@@ -293,12 +298,20 @@ class Index:
         for at in self._deadlines(state, now):
             if soonest is None or at < soonest:
                 soonest = at
-        changed = soonest != place.alarm
-        place.alarm = soonest
-        if soonest is not None and changed:
-            heapq.heappush(self.alarms, (soonest, state.account.id))
-            if len(self.alarms) > 4 * len(self.states) + 64:
-                self._sweep()
+        if soonest == place.alarm:
+            return
+        place.alarm = None
+        if soonest is not None:
+            self._ring(place, state.account.id, soonest)
+
+    def _ring(self, place: Place, account_id: str, at: float) -> None:
+        """Have the account placed anew at that time, or sooner."""
+        if place.alarm is not None and place.alarm <= at:
+            return
+        place.alarm = at
+        heapq.heappush(self.alarms, (at, account_id))
+        if len(self.alarms) > 4 * len(self.states) + 64:
+            self._sweep()
 
     def _deadlines(self, state: AccountState, now: float) -> Iterator[float]:
         """When the account changes by itself, apart from its quota."""
@@ -315,6 +328,11 @@ class Index:
                 state.shrunk_to = None
             else:
                 yield now + s.soft_slots_regrow_s
+        if state.opened_at is not None:
+            if now < (ends := state.ramp_ends(s)):
+                yield ends
+            else:
+                state.opened_at = None
         if state.model_benches:
             yield from (until for _, until in state.model_benches.values() if until > now)
         if state.recent:

@@ -39,6 +39,7 @@ from maxpool.core.ratelimit import read_headers
 from maxpool.core.select import Choice, Selector
 from maxpool.core.settings import PoolSettings
 from maxpool.core.state import AccountState
+from maxpool.core.targets import upstream_model
 from maxpool.core.throttle import Throttle, scopes
 from maxpool.core.view import outcome_class
 
@@ -175,7 +176,10 @@ class Pool:
         running, status = about
         if any(name != name.lower() for name in headers):
             headers = {name.lower(): value for name, value in headers.items()}
-        report = read_headers(headers, now, running.lease.model if running is not None else None)
+        model = None if running is None else running.lease.model
+        if model is not None and state.account.models:  # the upstream speaks of its own names
+            model = upstream_model(state.account.models, model) or model
+        report = read_headers(headers, now, model)
         if report.readings or report.buckets or report.rejections or report.allowed is not None:
             if running is not None and report.readings and (status is None or status < 300):
                 learning.begun(self, state, running)

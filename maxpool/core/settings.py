@@ -54,12 +54,15 @@ class PoolSettings:
     parent_bonus: float = 1.0  # a sub-agent's system prefix may be warm where its parent is
     recovery_weight: float = 4.0
     recovery_s: float = 300.0
+    recovery_step_s: float = 1.0  # an account that came back takes one lease more per step
     failure_weight: float = 5.0
     outgrow_weight: float = 12.0
     outgrow_window_s: float = 600.0  # sessions seen on an account this recently will grow there
     max_recent_sessions: int = 64  # per account
     revisit_bonus: float = 1.0  # back to where a prefix was, past its believed life: it may teach
-    home_wait_s: float = 15.0  # a session waits this long for its warm, crowded account
+    home_wait_s: float = (
+        0.0  # a session waits this long for its warm, crowded account: gained nothing
+    )
     home_wait_gap: float = 8.0  # when any other would be dearer by more than this
     max_prefixes: int = 1000  # system prefixes shared by sessions
     max_prefix_accounts: int = 8  # that hold one

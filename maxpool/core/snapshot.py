@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import asdict
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from maxpool.core.binding import Binding, Warmth
@@ -20,6 +21,7 @@ from maxpool.core.prefixes import Prefix
 from maxpool.core.state import Credential, LastError, Probing
 from maxpool.core.tally import Counts
 from maxpool.core.throttle import Pause
+from maxpool.core.window import FAR_FUTURE_S
 from maxpool.errors import StateError
 
 if TYPE_CHECKING:
@@ -181,15 +183,20 @@ def _load_account(pool: Pool, state: AccountState, saved: Mapping[str, Any], now
         state.enabled = bool(saved["enabled"])
     state.draining = bool(saved["draining"])
     for window in saved["windows"]:
-        _load_window(pool, state, window)
-    state.quota.bucket_closed_until = _time(saved["bucket_closed_until"])
+        _load_window(pool, state, window, now)
+    again_s = pool.settings.quota_without_reset_s
+    state.quota.bucket_closed_until = _until(saved["bucket_closed_until"], now, again_s)
     health, kept = state.health, saved["health"]
     health.state = HealthState(kept["state"])
     if health.state is HealthState.TRIAL:
         health.state = HealthState.OPEN  # its probe did not survive
     health.failures, health.trips = int(kept["failures"]), int(kept["trips"])
     health.open_until, health.reason = float(kept["open_until"]), str(kept["reason"])
-    state.cooldowns = _by_reason(saved["cooldowns"], float)
+    state.cooldowns = {
+        reason: until
+        for reason, saved_until in _by_reason(saved["cooldowns"], float).items()
+        if (until := _until(saved_until, now, again_s)) is not None
+    }
     state.trips = _by_reason(saved["trips"], int)
     for model, (reason, until) in saved["model_benches"].items():
         state.model_benches[model] = (Reason(reason), float(until))
@@ -204,18 +211,26 @@ def _load_account(pool: Pool, state: AccountState, saved: Mapping[str, Any], now
         state.last_error = LastError(**saved["last_error"])
 
 
-def _load_window(pool: Pool, state: AccountState, saved: Mapping[str, Any]) -> None:
+def _load_window(pool: Pool, state: AccountState, saved: Mapping[str, Any], now: float) -> None:
     window = state.quota.window(saved["name"], pool.settings)
-    window.reset_at = _time(saved["reset_at"])
-    if window.reset_at is not None:
-        window.utilization = _time(saved["utilization"])
+    reset_at = _time(saved["reset_at"])
+    window.reset_at = reset_at if reset_at is not None and reset_at < now + FAR_FUTURE_S else None
+    used = _time(saved["utilization"])
+    if window.reset_at is not None and used is not None and used >= 0.0:
+        window.utilization = used
     window.status, window.read_at = saved["status"], _time(saved["read_at"])
-    window.closed_until = _time(saved["closed_until"])
+    again_s = pool.settings.quota_without_reset_s
+    window.closed_until = _until(saved["closed_until"], now, again_s)
     window.source = "restored"
     if (slope := saved.get("slope")) is not None:
         found = window.slope
-        found.per_token, found.spread, found.n, found.outside = slope
-    window.history.extend((float(at), float(used)) for at, used in saved["history"])
+        per_token = _time(slope[0])
+        if per_token is not None and per_token > 0.0:
+            found.per_token, found.spread, found.n = per_token, _time(slope[1]), int(slope[2])
+        found.outside = max(_time(slope[3]) or 0.0, 0.0)
+    window.history.extend(
+        (float(at), float(used)) for at, used in saved["history"] if isfinite(at) and isfinite(used)
+    )
 
 
 def _by_reason(saved: Mapping[str, Any], kind: Callable[[Any], _V]) -> dict[Reason, _V]:
@@ -223,7 +238,17 @@ def _by_reason(saved: Mapping[str, Any], kind: Callable[[Any], _V]) -> dict[Reas
 
 
 def _time(value: Any) -> float | None:  # noqa: ANN401  (straight from JSON)
-    return None if value is None else float(value)
+    """A number, or None where it is no number that anything can be reckoned with."""
+    found = None if value is None else float(value)
+    return found if found is not None and isfinite(found) else None
+
+
+def _until(value: Any, now: float, again_s: float) -> float | None:  # noqa: ANN401
+    """A deadline; one that cannot be is one nobody told: to be tried again after `again_s`."""
+    if value is None:
+        return None
+    found = _time(value)
+    return found if found is not None and found < now + FAR_FUTURE_S else now + again_s
 
 
 def _dump_binding(binding: Binding) -> dict[str, Any]:

@@ -77,6 +77,7 @@ class AccountState:
     position: int = 0  # in the owner's order
     week: Week = UNKNOWN_WEEK  # as it enters the price; see `cost.reckon`
     left: float = math.inf  # room as last reckoned
+    opened_at: float | None = None  # when it came back, as long as its ramp lasts
     limit: tuple[Account, PoolSettings, float] | None = None  # L as last reckoned
 
     def slots(self, settings: PoolSettings) -> int:
@@ -84,6 +85,24 @@ class AccountState:
         if self.account.slots is not None:
             return self.account.slots
         return settings.slots_per_key if self.account.paid else settings.slots_per_account
+
+    def ramp_slots(self, now: float, settings: PoolSettings) -> int:
+        """The most leases at once, now: after it came back it fills up step by step from L.
+
+        Those who waited for it would else all come at once, beyond what an upstream takes.
+        """
+        most, opened_at = self.slots(settings), self.opened_at
+        if opened_at is None or now >= self.ramp_ends(settings):
+            return most
+        steps = int((now - opened_at) / settings.recovery_step_s)
+        return min(most, max(int(self.soft_limit(now, settings)), 1) + max(steps, 0))
+
+    def ramp_ends(self, settings: PoolSettings) -> float:
+        """When all slots may be used again; 0 when they may."""
+        if self.opened_at is None or self.account.paid:
+            return 0.0
+        missing = self.slots(settings) - int(self.base_limit(settings))
+        return self.opened_at + max(missing, 0) * settings.recovery_step_s
 
     def base_limit(self, settings: PoolSettings) -> float:
         """L of scheduling: 12 for a 20x plan, less for smaller ones, at least 2."""

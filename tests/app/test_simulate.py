@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -90,12 +91,16 @@ def test_ctrl_c_ends_all_processes_at_once():
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    _until(lambda: len(_group(process.pid)) >= 3)
-    os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=10)
-    assert process.returncode == 1
-    assert b"Traceback" not in said
-    _until(lambda: not _group(process.pid))
+    try:
+        _until(lambda: len(_group(process.pid)) >= 3)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=10)
+        assert process.returncode == 1
+        assert b"Traceback" not in said
+        _until(lambda: not _group(process.pid))
+    finally:
+        with suppress(ProcessLookupError):  # whatever failed, nothing stays behind
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_a_bound_is_known_to_be_available():

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from maxpool import QuotaExceeded
 from maxpool.core.eligibility import Reason
 from maxpool.core.lease import Reading
 from maxpool.core.settings import PoolSettings
 from maxpool.core.state import AccountState
-from tests.make import DAY, NOW, account, key
+from tests.make import DAY, HOUR, NOW, account, ask, key, lease, pool
 
 SETTINGS = PoolSettings()
 
@@ -121,3 +122,35 @@ def test_a_reset_by_hand_forgets_every_bench():
     s.clear(SETTINGS)
     assert (s.cooldowns, s.trips, len(s.model_benches), s.shrunk_to) == ({}, {}, 0, None)
     assert s.quota.account_closed(NOW, SETTINGS) is None
+
+
+def test_an_account_that_came_back_fills_up_step_by_step():
+    p = pool("a", queue_limit=99)
+    p.release(lease(p), QuotaExceeded("5h", NOW + HOUR), NOW)
+    for i in range(64):
+        p.acquire(ask(f"s{i}", max_wait_s=2 * HOUR), NOW + 1)
+    back = NOW + HOUR
+    served = [len(p.wake(back + s)) for s in (0.0, 1.1, 2.1, 10.1, 60.0)]
+    assert served == [12, 1, 1, 8, 28]  # L = 12, one more each second, then all 50 slots
+    assert p.states["a"].opened_at is None
+
+
+def test_the_ramps_next_step_wakes_whoever_waits_for_it():
+    p = pool("a")
+    p.release(lease(p), QuotaExceeded("5h", NOW + HOUR), NOW)
+    for i in range(13):
+        p.acquire(ask(f"s{i}", max_wait_s=2 * HOUR), NOW + 1)
+    assert len(p.wake(NOW + HOUR)) == 12
+    wake = p.next_wake(NOW + HOUR)
+    assert wake is not None
+    assert wake == pytest.approx(NOW + HOUR + 1.0, abs=0.01)
+    assert len(p.wake(wake)) == 1
+
+
+def test_a_key_has_no_ramp_and_a_new_account_neither():
+    p = pool(key("k"), "a")
+    assert all(s.ramp_slots(NOW, p.settings) == s.slots(p.settings) for s in p.states.values())
+    p.states["k"].cool(Reason.COOLDOWN, NOW + 5)
+    p.index.place("k", NOW)
+    p.index.advance(NOW + 6)
+    assert p.states["k"].ramp_slots(NOW + 6, p.settings) == 500
