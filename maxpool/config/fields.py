@@ -10,7 +10,7 @@ import ipaddress
 import re
 import shlex
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -101,6 +101,16 @@ def _key_price(text: str) -> str:
 
 
 KeyPrice = Annotated[str, AfterValidator(_key_price)]
+Strategy = Literal[
+    "cost",
+    "sticky",
+    "drain-soonest",
+    "least-used",
+    "round-robin",
+    "ordered",
+    "weighted",
+    "random",
+]
 
 # -- names and lists ---------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from maxpool.config.fields import (
     Section,
     Share,
     Size,
+    Strategy,
     UrlPath,
 )
 
@@ -74,6 +75,7 @@ class PoolConfig(Section):
     slots_per_account: Count = 50
     slots_per_key: Count = 500
     slots_total: Count = 150
+    strategy: Strategy = "cost"
     key_price: KeyPrice = "after:20s"
     window_5h_s: Duration = 5 * 3600.0
     window_7d_s: Duration = 7 * 86_400.0
@@ -88,7 +90,13 @@ class PoolConfig(Section):
     parent_bonus: Amount = 1.0
     recovery_weight: Amount = 4.0
     recovery_s: Duration = 300.0
+    recovery_step_s: Duration = 1.0
     failure_weight: Amount = 5.0
+    outgrow_weight: Amount = 12.0
+    outgrow_window_s: Duration = 600.0
+    revisit_bonus: Amount = 1.0
+    home_wait_s: DurationOrZero = 0.0
+    home_wait_gap: Amount = 8.0
     unknown_utilization: Share = 0.5
     soft_slots: Annotated[float, Field(ge=1)] = 12.0
     soft_slots_min: Annotated[float, Field(ge=1)] = 2.0
@@ -121,6 +129,7 @@ class PoolConfig(Section):
 
     max_bindings: Count = 10_000
     binding_age_s: Duration = 7 * 86_400.0
+    kept_decisions: Count = 1000
 
 
 class QueueConfig(Section):

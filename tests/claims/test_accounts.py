@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from maxpool import Command
 from maxpool.sim import faults
 from maxpool.sim.faults import QuotaFault
 from tests.adapters.peers import peer, replying
@@ -21,6 +22,12 @@ def sent(it: Rig, at: int = -1) -> dict[str, str]:
 
 def asked_for(it: Rig) -> str:
     return str(json.loads(it.sim.requests[-1].body)["model"])
+
+
+def disable_first(it: Rig) -> None:
+    """Its owner switches the first account off."""
+    pool = it.proxy.pool
+    pool.command(Command("disable", next(iter(pool.states))), it.proxy.clock.now())
 
 
 async def test_a_fixed_model_serves_every_name_and_is_what_the_upstream_is_asked_for():
@@ -76,7 +83,7 @@ async def test_betas_are_stripped_and_static_headers_added_for_that_account_only
             "blue",
             "ours",
         )
-        it.proxy.pool.states[next(iter(it.proxy.pool.states))].enabled = False
+        disable_first(it)
         assert (await it.post(headers=headers)).account == "b"
         assert (sent(it)["anthropic-beta"], sent(it)["x-team"]) == ("a-1,b-2", "red")
 
@@ -188,7 +195,7 @@ async def test_a_cost_header_counts_where_the_answer_tells_none():
 async def test_without_a_figure_a_key_is_estimated_and_a_stranger_is_unpriced():
     async with rig(key("a"), key("b"), entries={"a": {"provider": "elsewhere"}}) as it:
         await it.post()
-        it.proxy.pool.states[next(iter(it.proxy.pool.states))].enabled = False
+        disable_first(it)
         await it.post()
         totals = [(await it.state(n))["total"] for n in "ab"]
         assert [t["unpriced"] for t in totals] == [1, 0]

@@ -1,11 +1,13 @@
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from maxpool.config import fields
 from maxpool.config.account import AccountConfig
+from maxpool.config.fields import Strategy
+from maxpool.core.strategy import STRATEGIES
 
 
 def accepts(kind: Any, value: object, **context: Path) -> Any:
@@ -160,3 +162,7 @@ def test_a_variable_without_env_is_told_how_to_write_it_and_never_repeated(value
     assert "looks like an environment variable" in error["msg"]
     assert error["ctx"]["hint"].startswith('secret = "env:NAME"')
     assert value not in error["msg"] + error["ctx"]["hint"]
+
+
+def test_every_strategy_of_the_pool_can_be_configured():
+    assert get_args(Strategy) == tuple(STRATEGIES)
