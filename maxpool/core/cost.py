@@ -38,6 +38,7 @@ class Cost(NamedTuple):
     quota: float = 0.0
     congestion: float = 0.0
     outgrow: float = 0.0
+    opening: float = 0.0
     warm: float = 0.0
     parent: float = 0.0
     prefix: float = 0.0
@@ -181,6 +182,8 @@ def reckon(
 ) -> Look:
     """Set what of the account's quota enters its cost: it holds until the account's next change."""
     look = state.quota.look(now, settings, yardstick, state.account.plan_weight)
+    short = state.quota.windows.get("5h")
+    state.shut = short is not None and short.expired(now)
     state.week = week_of(look, now, demand)
     # The room is shared among the sessions that grow here.
     state.left = look.room
@@ -257,6 +260,7 @@ class Terms(NamedTuple):
             quota=self.weeks.price(order + shift) * self.weight,
             congestion=lane.congestion,
             outgrow=outgrow(room, self.session_mean, self.weeks.settings.outgrow_weight),
+            opening=lane.opening,
             failures=lane.failures,
         )
 
@@ -319,6 +323,7 @@ class Weigher:
             quota=price * weight,
             congestion=s.congestion_weight * load * load,
             outgrow=outgrow(state.left, self.prices.session_mean, s.outgrow_weight),
+            opening=-s.opening_bonus if state.shut else 0.0,
             warm=bonus,
             parent=parent,
             prefix=-price * self._shared(account_id, cached),

@@ -23,6 +23,8 @@ from maxpool.core.eligibility import (
 from maxpool.core.strategy import STRATEGIES, Asking, Strategy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from maxpool.core.account import Account
     from maxpool.core.binding import Binding
     from maxpool.core.index import Lane
@@ -45,6 +47,13 @@ class Field:
     def best(self) -> list[Rank]:
         """The weighed accounts that are shown, best first."""
         return sorted(self.ranks)[:SHOWN_CANDIDATES] if len(self.ranks) > 1 else self.ranks
+
+    def with_parked(self, parked: Mapping[str, int]) -> dict[str, int]:
+        """How many accounts cannot serve, by reason: those closed as a whole, and those met here."""
+        counts = dict(parked)
+        for name, n in self.closed.items():
+            counts[name] = counts.get(name, 0) + n
+        return counts
 
     def miss(self, block: Unavailable, n: int = 1) -> None:
         """Accounts that are open, and yet cannot carry this request."""
@@ -88,24 +97,48 @@ def field_of(
     if strategy is not None:
         asking = Asking(weigher.now, binding, selector.leased)
         return _by_strategy(selector, (strategy, asking), weigher, exclude, ctx)
-    alone = _individuals(selector, weigher)
-    places = selector.index.places
-    for account_id in (*alone, *selector.index.special):
-        place = places.get(account_id)
-        if place is None or place.parked is not None or account_id in exclude:
-            continue
-        state = selector.states[account_id]
-        block = check_open(state, weigher.request, weigher.now, ctx)
-        if block is ELIGIBLE:
-            found.ranks.append(rank_of(selector, state, weigher, ctx))
-        elif account_id in selector.index.special and isinstance(block, Unavailable):
-            found.miss(block)
+    alone = _at_home(selector, weigher)
+    _weigh(selector, found, (*alone, *selector.index.special), (weigher, exclude, ctx))
+    if not _settled(selector, found, ctx):
+        others = _related(selector, weigher, alone)
+        _weigh(selector, found, others, (weigher, exclude, ctx))
+        alone += others
     if weigher.request.owner is None:
         skip = exclude.union(alone) if alone else exclude
         mean = selector.prices.session_mean
         found.terms = Terms(weigher.weeks, weigher.cold_weight, mean, skip)
         _lanes(selector, found, weigher, ctx)
     return found
+
+
+def _weigh(
+    selector: Selector,
+    found: Field,
+    names: Iterable[str],
+    asked: tuple[Weigher, frozenset[str], Context],
+) -> None:
+    """Weigh these accounts one by one, as far as they may serve."""
+    (weigher, exclude, ctx), index = asked, selector.index
+    for account_id in names:
+        place = index.places.get(account_id)
+        if place is None or place.parked is not None or account_id in exclude:
+            continue
+        state = selector.states[account_id]
+        block = check_open(state, weigher.request, weigher.now, ctx)
+        if block is ELIGIBLE:
+            found.ranks.append(rank_of(selector, state, weigher, ctx))
+        elif account_id in index.special and isinstance(block, Unavailable):
+            found.miss(block)
+
+
+def _settled(selector: Selector, found: Field, ctx: Context) -> bool:
+    """Whether nobody else can cost less: without a warm cache no sum is below the small bonuses."""
+    if not found.ranks:
+        return False
+    s, best = ctx.settings, min(found.ranks)
+    if best[1][0] >= -(s.parent_bonus + s.opening_bonus):
+        return False
+    return all(lane.before >= best[0] for lane in selector.index.lanes.values())
 
 
 def _lanes(selector: Selector, found: Field, weigher: Weigher, ctx: Context) -> None:
@@ -147,7 +180,7 @@ def _lane(
         median = selector.index.median_week(lane.median_of[0], unknown)
     shift = terms.weeks.shift(lane.form, median, lane.length_s)
     weighed, entries = 0, lane.entries
-    fixed, before = lane.congestion + lane.failures, lane.before
+    fixed, before = lane.congestion + lane.failures + lane.opening, lane.before
     for order, lease_order, account_id, room in entries:
         if account_id not in terms.skip:
             if best is not None and before == best[0]:
@@ -192,15 +225,24 @@ def _by_strategy(
     return found
 
 
-def _individuals(selector: Selector, weigher: Weigher) -> list[str]:
-    # Accounts with a term of their own are not represented by their lane.
+def _at_home(selector: Selector, weigher: Weigher) -> list[str]:
+    """Accounts with a term of their own, so that no lane speaks for them: warm ones, the preferred."""
     if weigher.request.owner is not None:
         return [weigher.request.owner]
     special = selector.index.special
     names = [name for name in weigher.warm if name not in special]
-    if weigher.prefix is not None and weigher.prefix.tokens:
-        names += [n for n in weigher.prefix.warm if n not in special and n not in names]
-    for name in (weigher.parent_id, selector.preferred):
-        if name is not None and name not in special and name not in names:
-            names.append(name)
+    preferred = selector.preferred
+    if preferred is not None and preferred not in special and preferred not in names:
+        names.append(preferred)
     return names
+
+
+def _related(selector: Selector, weigher: Weigher, known: list[str]) -> list[str]:
+    """The same for small preferences: where the parent runs, where the system prefix is warm."""
+    if weigher.request.owner is not None:
+        return []
+    names = [] if weigher.parent_id is None else [weigher.parent_id]
+    if weigher.prefix is not None and weigher.prefix.tokens:
+        names += weigher.prefix.warm
+    special = selector.index.special
+    return [n for n in dict.fromkeys(names) if n not in special and n not in known]

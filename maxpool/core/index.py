@@ -72,6 +72,7 @@ class Lane:
     length_s: float
     congestion: float
     failures: float
+    opening: float
     entries: list[Entry] = field(default_factory=list)
 
 
@@ -195,7 +196,14 @@ class Index:
         """Put an open account without special terms into its lane."""
         s, week = self.settings, state.week
         median_of = (state.account.plan,) if week.used is None else None
-        key = (place.signature, state.in_flight, state.health.failures, week.form, median_of)
+        key = (
+            place.signature,
+            state.in_flight,
+            state.health.failures,
+            state.shut,
+            week.form,
+            median_of,
+        )
         lane = self.lanes.get(key)
         if lane is None:
             load = state.in_flight / state.soft_limit(now, s)
@@ -209,6 +217,7 @@ class Index:
                 s.window_lengths["7d"],
                 s.congestion_weight * load * load,
                 s.failure_weight * state.health.failures,
+                -s.opening_bonus if state.shut else 0.0,
             )
         place.lane = key
         place.entry = (week.order, state.lease_order, state.account.id, state.left)

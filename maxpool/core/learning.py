@@ -91,16 +91,20 @@ def begun(pool: Pool, state: AccountState, running: Running) -> None:
 
 def read(
     pool: Pool, state: AccountState, readings: Iterable[Reading], now: float, source: str
-) -> None:
-    """Merge readings; a slope that learned from them also moves the yardstick for newcomers."""
-    taught = state.quota.merge(readings, now, source, pool.settings)
+) -> bool:
+    """Merge readings; a slope that learned from them also moves the yardstick for newcomers.
+
+    True when they said something new.
+    """
+    taught, news = state.quota.merge(readings, now, source, pool.settings)
     if not taught or state.account.paid:
-        return
+        return news
     for window in taught:
         slope = window.slope.per_token
         if slope is not None and not window.of_family:
             pool.index.yardstick.learn(window.name, state.account.plan_weight, slope)
     pool.index.renew_guesses(now)
+    return news
 
 
 def _settle_work(

@@ -60,14 +60,6 @@ class Harm:
     cache_tokens_lost: int = 0
 
 
-def together(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
-    """Counts by name, added up."""
-    found = dict(first)
-    for name, n in second.items():
-        found[name] = found.get(name, 0) + n
-    return found
-
-
 class Pool:
     """The account pool. See the module; times are epoch seconds, ids are the accounts' stable ids."""
 
@@ -183,16 +175,18 @@ class Pool:
         if report.readings or report.buckets or report.rejections or report.allowed is not None:
             if running is not None and report.readings and (status is None or status < 300):
                 learning.begun(self, state, running)
-            learning.read(self, state, report.readings, now, "headers")
-            quota = state.quota
-            quota.merge_buckets(report.buckets, self.settings)
+            news = learning.read(self, state, report.readings, now, "headers")
+            state.quota.merge_buckets(report.buckets, self.settings)
             if report.allowed:
-                quota.allow()
+                news = state.quota.allow() or news
             for rejection in report.rejections:
                 if rejection.inferred and status == 429:
                     continue  # the body may yet tell that it was something else
                 self.effects.close(state, rejection.window, rejection.until, now)
-            self._changed(state.account.id, now)
+            if news or report.rejections or report.buckets:
+                self._changed(state.account.id, now)
+            else:
+                self._shifted(state.account.id, now)
 
     def release(self, lease: Lease, outcome: Outcome, now: float) -> None:
         """End a lease with what happened; a second release of the same lease does nothing."""
@@ -362,7 +356,7 @@ class Pool:
             weighed=choice.weighed,
             terms=choice.terms,
             behind=choice.behind,
-            unavailable=together(self.index.parked, choice.unavailable),
+            unavailable=choice.unavailable,
             rebind=move.why,
             lost_tokens=move.lost_tokens,
             move_cost=choice.move_cost if move.moved else 0.0,
@@ -386,11 +380,15 @@ class Pool:
         if taken:
             self._changed(account_id, now)
         else:
-            self.index.shift(account_id, now)
-            self.revision += 1
+            self._shifted(account_id, now)
         return lease
 
     def _changed(self, account_id: str, now: float) -> None:
         if account_id in self.states:
             self.index.place(account_id, now)
+        self.revision += 1
+
+    def _shifted(self, account_id: str, now: float) -> None:
+        """Only load, use and room of the account are others now."""
+        self.index.shift(account_id, now)
         self.revision += 1

@@ -76,14 +76,20 @@ class Quota:
 
     def merge(
         self, readings: Iterable[Reading], now: float, source: str, settings: PoolSettings
-    ) -> list[QuotaWindow]:
-        """Take in readings of one source; returns the windows whose slope learned from them."""
-        taught = []
+    ) -> tuple[list[QuotaWindow], bool]:
+        """Take in readings of one source.
+
+        Returns the windows whose slope learned from them, and whether any window says something new.
+        """
+        taught, news = [], False
         for reading in readings:
             window = self.window(reading.window, settings)
+            before = (window.utilization, window.reset_at, window.status)
             if window.merge(reading, now, source, settings, self._spent_in(window)):
                 taught.append(window)
-        return taught
+            after = (window.utilization, window.reset_at, window.status)
+            news = news or before != after or window.reset_at is None
+        return taught, news
 
     def _spent_in(self, window: QuotaWindow) -> float:
         return self.spent_of.get(window.family, 0.0) if window.of_family else self.spent
@@ -149,12 +155,17 @@ class Quota:
             if reading.name in self.buckets or len(self.buckets) < settings.max_buckets:
                 self.buckets[reading.name] = reading
 
-    def allow(self) -> None:
-        """The upstream's last word was `allowed`: no account-wide window is full by its number."""
+    def allow(self) -> bool:
+        """The upstream's last word was `allowed`: no account-wide window is full by its number.
+
+        True when that is news.
+        """
+        news = False
         for name in ACCOUNT_WINDOWS:
             window = self.windows.get(name)
             if window is not None and (window.status is None or window.status == "rejected"):
-                window.status = "allowed"
+                window.status, news = "allowed", True
+        return news
 
     def close(self, name: str, until: float, settings: PoolSettings) -> None:
         """Close one window by verdict."""

@@ -244,7 +244,7 @@ class Selector:
             [(r[:2], Candidate(r[-1], r[-2])) for r in found.best()],
             found.terms,
             found.behind,
-            found.closed,
+            found.with_parked(self.index.parked),
             could,
             lost_tokens,
             move_cost,

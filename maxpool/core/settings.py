@@ -57,6 +57,7 @@ class PoolSettings:
     recovery_step_s: float = 1.0  # an account that came back takes one lease more per step
     failure_weight: float = 5.0
     outgrow_weight: float = 12.0
+    opening_bonus: float = 0.0  # for an account whose 5h window does not run yet
     outgrow_window_s: float = 600.0  # sessions seen on an account this recently will grow there
     max_recent_sessions: int = 64  # per account
     revisit_bonus: float = 1.0  # back to where a prefix was, past its believed life: it may teach

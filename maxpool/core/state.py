@@ -77,6 +77,7 @@ class AccountState:
     position: int = 0  # in the owner's order
     week: Week = UNKNOWN_WEEK  # as it enters the price; see `cost.reckon`
     left: float = math.inf  # room as last reckoned
+    shut: bool = False  # its 5h window has ended and no request opened the next one
     opened_at: float | None = None  # when it came back, as long as its ramp lasts
     limit: tuple[Account, PoolSettings, float] | None = None  # L as last reckoned
 

@@ -102,6 +102,8 @@ def requests() -> st.SearchStrategy[LeaseRequest]:
         needs=st.sampled_from([frozenset(), frozenset({"images"})]),
         max_wait_s=st.sampled_from([None, 0.0, 30.0, 5 * DAY]),
         owner=st.sampled_from([None, None, None, "b"]),
+        prefix_digest=st.sampled_from([None, "d1", "d2"]),
+        priority=st.sampled_from([0, 0, 7]),
     )
 
 
