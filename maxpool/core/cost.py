@@ -355,6 +355,9 @@ class Weigher:
         weight = prices.relative(work)
         if little:
             return weight, 0.0, float(cached)
+        bonus = s.warm_bonus
+        if s.move_price > 0.0:
+            bonus = s.move_price * prices.relative(prices.rewrite(self.request, cached))
         # A session that is a guest here, by need, goes back to its home while that is warm.
         guest = self.home_is_warm and account_id != self.home_id
-        return weight, s.home_bonus - s.warm_bonus if guest else -s.warm_bonus, float(cached)
+        return weight, min(s.home_bonus - bonus, 0.0) if guest else -bonus, float(cached)

@@ -49,6 +49,7 @@ class PoolSettings:
     quota_clip: float = 6.0
     congestion_weight: float = 2.0
     warm_bonus: float = 50.0
+    move_price: float = 0.0  # instead of the bonus: the re-writing of what is warm, times this
     home_bonus: float = 10.0  # brings a session back: more than a recovery and one failure
     warm_share: float = 0.3  # a smaller warm prefix is not worth staying for
     parent_bonus: float = 1.0  # a sub-agent's system prefix may be warm where its parent is

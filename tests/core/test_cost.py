@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 from maxpool.core.binding import Warmth
-from maxpool.core.cost import Cost, Prices, Weeks, Weigher, reckon
+from maxpool.core.cost import Cost, Prices, Weeks, Weigher, outgrow, reckon
 from maxpool.core.demand import Demand
 from maxpool.core.eligibility import Reason
 from maxpool.core.lease import Reading, TokenUsage
@@ -185,3 +186,32 @@ def test_invented_families_never_fill_the_memory():  # S19
     for i in range(1_000):
         found.learn_output(f"{i}", TokenUsage(output=5))
     assert len(found.outputs) == 64
+
+
+@pytest.mark.parametrize(
+    ("room", "term"), [(1e5, 12 * 0.904837), (1e6, 12 * 0.367879), (math.inf, 0.0)]
+)
+def test_a_session_is_not_begun_where_it_would_outgrow_what_is_left(room, term):
+    assert outgrow(room, 1e6, 12.0) == pytest.approx(term, rel=1e-4)
+    assert outgrow(room, 0.0, 12.0) == 0.0  # nobody knows yet what a session costs
+
+
+def test_an_account_whose_short_window_does_not_run_is_opened_rather_than_left():
+    s = state(Reading("5h", 0.5, NOW + 10))
+    assert weigh(s).opening == 0.0
+    assert weigh(s, now=NOW + 10).opening == -SETTINGS.opening_bonus
+    assert weigh(state()).opening == 0.0  # unknown is not ended
+
+
+def test_a_move_can_be_priced_instead_of_the_bonus():
+    priced = PoolSettings(move_price=8.0)
+    learned = Prices(priced)
+    learned.learn_weight(11_500.0)
+    cost = weigh(state(), prices=learned, warm={"a": Warmth(NOW + 9, 10_000)})
+    assert cost.warm == pytest.approx(-8.0 * 1.15 * 10_000 / 11_500)
+
+
+def test_a_prefix_past_its_believed_life_draws_its_session_a_little():
+    warm = {"a": Warmth(NOW - 60, 20_000, proven=True, since=NOW - 400)}
+    assert weigh(state(), warm=warm, home_id="a").warm == -SETTINGS.revisit_bonus
+    assert weigh(state(), warm=warm, home_id="b").warm == 0.0

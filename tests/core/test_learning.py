@@ -8,6 +8,7 @@ import pytest
 
 from maxpool import (
     AuthFinal,
+    Burst,
     ClientGone,
     Cut,
     Internal,
@@ -22,7 +23,7 @@ from maxpool import (
 from maxpool.core.learning import settle_unobserved
 from maxpool.core.settings import PoolSettings
 from maxpool.core.throttle import Throttle
-from tests.make import MODEL, NOW, key, lease, pool
+from tests.make import HOUR, MODEL, NOW, account, key, lease, pool, unified
 
 USED = TokenUsage(input=10, output=1_700, cache_read=900, cache_write_5m=90)
 
@@ -111,3 +112,102 @@ def test_without_headers_only_a_proof_settles_a_probe(outcome, state):
     pause = throttle.pauses.get("anthropic m")
     found = "closed" if pause is None else "failed" if pause.failed_probes else "handed on"
     assert (found, pause is None or pause.probe is None) == (state, True)
+
+
+WHOLE = TokenUsage(input=10, output=200, cache_read=15_000, cache_write_5m=4_000)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Success(WHOLE),
+        Success(),
+        Cut(WHOLE),
+        ClientGone(),
+        Internal(),
+        Burst(2.0),
+        TransientFailure(500),
+        NetworkFailure("reset"),
+        RequestRejected(400),
+    ],
+)
+@pytest.mark.parametrize("told", [False, True])
+def test_what_a_lease_reserved_is_given_back_however_it_ends(outcome, told):
+    p = pool("a")
+    one, other = lease(p, NOW, "s"), lease(p, NOW, "t")
+    quota = p.states["a"].quota
+    assert quota.reserved == pytest.approx(2 * 28_500)
+    if told:  # its headers came: from then on it counts as burned
+        p.observe("a", unified(five=0.1, seven=0.1), NOW, lease=one, status=200)
+        assert quota.reserved == pytest.approx(28_500)
+        assert quota.spent == pytest.approx(28_500)
+    p.release(one, outcome, NOW + 1)
+    assert quota.reserved == pytest.approx(28_500)
+    p.release(other, Internal(), NOW + 1)
+    assert quota.reserved == 0.0
+
+
+def test_an_answers_own_numbers_replace_what_was_thought():
+    p = pool("a")
+    one = lease(p, NOW, "s")
+    p.observe("a", unified(five=0.1), NOW, lease=one, status=200)
+    p.release(one, Success(WHOLE), NOW + 1)
+    # 10 + .1 * 15,000 + 1.25 * 4,000 + 5 * 200
+    assert p.states["a"].quota.spent == pytest.approx(7_510)
+
+
+def test_a_failed_request_burned_nothing():
+    p = pool("a")
+    p.release(lease(p), TransientFailure(500), NOW)
+    assert p.states["a"].quota.spent == 0.0
+
+
+def test_readings_teach_each_account_and_the_yardstick_of_its_plan():
+    p = pool("a", account("b", plan="max_5x"))
+    work = 0.0
+    for i in range(40):
+        one = lease(p, NOW + i, f"s{i}", exclude=frozenset("b"))
+        p.observe("a", unified(five=round(work * 1e-6, 2)), NOW + i, lease=one, status=200)
+        p.release(one, Success(WHOLE), NOW + i)
+        work += 7_510
+    slope = p.states["a"].quota.windows["5h"].slope
+    assert slope.per_token == pytest.approx(1e-6, rel=0.15)
+    assert p.index.yardstick.expected("5h", 5.0) == pytest.approx(4e-6, rel=0.15)
+
+
+def test_a_session_that_comes_back_teaches_how_long_its_cache_lived():
+    p = pool("a")
+    at = NOW
+    for i in range(4):
+        one = lease(p, at, "s")
+        p.release(one, Success(TokenUsage(5, 100, 20_000 if i else 0, 0 if i else 20_000)), at)
+        at += 1_700.0
+    assert p.bindings.lives.life("a", 300.0) == pytest.approx(1_700.0)
+
+
+def test_a_prefix_that_shrank_tells_nothing_of_the_caches_life():
+    p = pool("a")
+    p.release(lease(p, NOW, "s"), Success(TokenUsage(5, 100, 0, 90_000)), NOW)
+    for i in range(3):
+        one = lease(p, NOW + 10 + i, "s", input_tokens=9_000)
+        p.release(one, Success(TokenUsage(9_000, 100)), NOW + 10 + i)
+        p.bindings.by_key["s"].warm["a"].tokens = 90_000
+    assert p.bindings.lives.life("a", 300.0) == 300.0
+
+
+def test_a_week_of_work_sets_the_demand_clock():
+    p = pool("a")
+    for hour in range(30):
+        at = NOW + hour * HOUR
+        p.release(lease(p, at, f"s{hour}"), Success(WHOLE), at)
+    assert sum(w is not None and w > 0 for w in p.index.demand.learned) == 29
+    assert p.index.demand.version == 29
+
+
+def test_what_a_session_costs_is_a_running_mean():
+    p = pool("a")
+    for i in range(3):
+        for turn in range(4):
+            at = NOW + 10 * i + turn
+            p.release(lease(p, at, f"s{i}"), Success(WHOLE), at)
+    assert p.prices.session_mean == pytest.approx(4 * 7_510, rel=0.02)
