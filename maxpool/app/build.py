@@ -9,6 +9,7 @@ import asyncio
 import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from maxpool import __version__
@@ -21,6 +22,7 @@ from maxpool.adapters.upstream import HttpUpstream
 from maxpool.config import derive
 from maxpool.config.load import Loaded
 from maxpool.core.commands import reconfigure
+from maxpool.core.health import HealthState
 from maxpool.core.lease import Command, CredentialChange
 from maxpool.core.pool import Pool
 from maxpool.errors import MaxpoolError, StateError
@@ -188,23 +190,24 @@ class Maxpool:
         `confirmed`: names of accounts whose owner confirms the new origin, `*` for all; raises
         `MaxpoolError` for a name nobody has.
         """
-        now, ids = self.clock.now(), ids_of(self.config, frozenset(confirmed))
+        now, ids = self.clock.now(), ids_of(self.roster.config, frozenset(confirmed))
         # A run-time account names its origin and its secret together: there is nothing to confirm.
         configured = {a: d for a, d in self.destinations.items() if a not in self.roster.added}
         for moved in self.origins.bind(configured, ids):
-            name = self.pool.states[moved.account_id].account.name
+            state = self.pool.states[moved.account_id]
+            name = state.account.name
             if moved.locks:
                 reason = (
-                    f"its base_url changed from {moved.old} to {moved.new}: "
-                    f"confirm with `maxpool serve --confirm {name}`"
+                    f"its base_url changed from {moved.old} to {moved.new}: confirm that with "
+                    f"`maxpool accounts confirm {quote(name)}` before its credential goes there"
                 )
                 log.warning("account %s is locked: %s", name, reason)
                 self.pool.credential(moved.account_id, CredentialChange("dead", reason=reason), now)
                 continue
+            if state.credential.dead or state.health.state is HealthState.LOCKED_OUT:
+                self.pool.credential(moved.account_id, CredentialChange("logged_in"), now)
             if moved.old != moved.new:  # benches and cooldowns are the old upstream's story
                 self.pool.command(Command("reset", moved.account_id), now)
-            if self.pool.states[moved.account_id].credential.dead:
-                self.pool.credential(moved.account_id, CredentialChange("logged_in"), now)
 
 
 def bound_where(config: Config, first: Config) -> Config:
@@ -303,6 +306,8 @@ def _wire(built: Maxpool, limits: Limits) -> None:
         waiting=built.waiting,
         clock=built.clock,
         settle=built.settle,
+        origins=built.origins,
+        bind_origins=built.bind_origins,
         config_path=built.config_path,
     )
     listing = ModelList(built.pool, built.upstream, built.tokens, built.clock, built.destinations)

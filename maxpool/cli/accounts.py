@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from maxpool.cli.control import Control
 
+MAX_PRIORITY = 1_000_000
+"""Either way, as in the config; taking it from there would load the whole config for a word."""
+
 
 @click.group(name="accounts", invoke_without_command=True)
 @url_option
@@ -103,8 +106,12 @@ ACTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
         lambda a: f"{a['name']} takes no new requests.{_running(a)}",
     ),
     "reset": (
-        "Forget benches, cooldowns and failures.",
+        "Forget benches, cooldowns and failures (a dead login stays dead).",
         lambda a: f"{a['name']} starts afresh (now {a['state']}).",
+    ),
+    "confirm": (
+        "Confirm a changed base_url: the account's credential may go there.",
+        lambda a: f"{a['name']} may send its credential to {a['base_url']} (now {a['state']}).",
     ),
     "prefer": (
         "Use this account before all others while it can serve.",
@@ -143,16 +150,20 @@ def automatic(url: str | None, config_file: Path | None, as_json: bool) -> None:
     _done(found, as_json, "The pool chooses by itself; no account is preferred.")
 
 
-@command.command(name="priority", epilog="Example: maxpool accounts priority max-1 0")
+@command.command(
+    name="priority",
+    epilog="Example: maxpool accounts priority max-1 0",
+    context_settings={"ignore_unknown_options": True},  # a number below zero looks like one
+)
 @click.argument("name")
-@click.argument("priority", type=int)
+@click.argument("priority", type=click.IntRange(-MAX_PRIORITY, MAX_PRIORITY))
 @url_option
 @config_option
 @json_option
 def priority(
     name: str, priority: int, url: str | None, config_file: Path | None, as_json: bool
 ) -> None:
-    """Set an account's priority; lower comes first."""
+    """Set an account's priority; lower comes first, and it may be below zero."""
     from maxpool.cli.control import word
 
     found = _server(url, config_file).patch(f"/accounts/{word(name)}", priority=priority)

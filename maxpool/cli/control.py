@@ -1,7 +1,7 @@
 """The admin API of a running server, for the verbs that change it. Standard library only.
 
-Finds the server and its admin key in the state folder. The key is sent to that server alone, or to
-the address a person names.
+Finds the server and its admin key in the state folder, and sends that key to that server alone:
+another address gets only a key that a person gave for it ($MAXPOOL_ADMIN_KEY).
 """
 
 from __future__ import annotations
@@ -19,6 +19,22 @@ from maxpool.errors import MaxpoolError, NotRunning
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+SIGNS = {
+    "/accounts": "accounts",
+    "/accounts/": "name",
+    "/automatic": "paused",
+    "/decisions": "decisions",
+    "/decisions/": "tries",
+    "/explain": "candidates",
+    "/pause": "paused",
+    "/reload": "loaded_at",
+    "/resume": "paused",
+    "/sessions": "sessions",
+    "/sessions/": "account_id",
+    "/stop": "drain_s",
+}
+"""By path (or, with a slash, by how it begins): a field of maxpool's answer, to know it by."""
 
 START = "Start it with: maxpool serve (or name another address with --url)"
 
@@ -50,7 +66,7 @@ class Control:
         status, data = server.ask(
             self.url, method, target, headers=headers, body=body, certificate=self.certificate
         )
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) or _sign(status, path) not in data:
             raise MaxpoolError(
                 f"what answers at {self.url} is not maxpool (HTTP {status})",
                 "Name the right address with --url",
@@ -58,6 +74,14 @@ class Control:
         if status >= 400:
             raise _refused(self.url, status, data)
         return data
+
+
+def _sign(status: int, path: str) -> str:
+    """What an answer of maxpool's holds."""
+    if status >= 400:
+        return "error"
+    plain = path.partition("?")[0]
+    return SIGNS.get(plain) or SIGNS[plain[: plain.index("/", 1) + 1]]
 
 
 def control(url: str | None, config_file: Path | None) -> Control:
@@ -70,14 +94,24 @@ def control(url: str | None, config_file: Path | None) -> Control:
     alive = running(folder)
     if url is None and alive is None:
         raise NotRunning(f"no maxpool is running (none uses {folder})", START)
-    where = url or (alive.url if alive is not None else "")
-    key = environment.admin_key() or admin_key(folder)
+    here = alive.url if alive is not None else ""
+    given = environment.admin_key()
+    if given is None and url is not None and url.lower() != here.rstrip("/").lower():
+        raise MaxpoolError(
+            f"the admin key in {folder} is not for {url}, and is not sent there",
+            f"{_for(here)}set MAXPOOL_ADMIN_KEY to that server's key",
+        )
+    key = given or admin_key(folder)
     if key is None:
         raise MaxpoolError(
             f"there is no admin key in {folder}",
             "Set MAXPOOL_ADMIN_KEY, or MAXPOOL_HOME to the server's state folder",
         )
-    return Control(url=where, key=key, certificate=found.tls_cert)
+    return Control(url=url or here, key=key, certificate=found.tls_cert)
+
+
+def _for(here: str) -> str:
+    return f"It is for {here}: leave --url out, or " if here else "For another server, "
 
 
 def word(text: str) -> str:

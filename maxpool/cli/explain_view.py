@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maxpool.cli.explain_strategy import COST, by_strategy
 from maxpool.cli.tables import Table
 from maxpool.wire.words import duration
 
@@ -21,6 +22,7 @@ SAME = 0.005
 BONUSES = {
     "warm": "its prompt cache is warm for this session",
     "parent": "the agent's parent runs there",
+    "opening": "its 5-hour window does not run yet, and begins to with this",
     "prefix": "other sessions keep the same system prompt cached there",
 }
 """Terms that make an account cheaper, in words."""
@@ -44,6 +46,8 @@ WAITS = {
 }
 """What a request waits for although an account may be open, in words."""
 
+ALONE = "no other account of its rank (priority, paid for or not, tier) could serve"
+
 SHOWN = 20
 """Candidates in a table; the rest are only counted."""
 
@@ -62,7 +66,7 @@ def told(found: Document) -> list[str | Table]:
     tries: Sequence[Document] = found["tries"]
     for number, one in enumerate(tries, 1):
         if len(tries) > 1:
-            parts += ["", f"Try {number} of {len(tries)}: {_because(one)}"]
+            parts += ["", f"Try {number} of {len(tries)}: {_because(one, tries[: number - 1])}"]
         if not one.get("forgotten"):
             parts += [_ended(one), *_moved(one), *_candidates(one), *_counts(one["unavailable"])]
     if found["refusal"] is not None:
@@ -70,10 +74,11 @@ def told(found: Document) -> list[str | Table]:
     return parts
 
 
-def why(found: Document, *, whole: bool = False) -> str:
+def why(found: Document, *, whole: bool = False, tried: Sequence[Document] = ()) -> str:
     """Why an account was chosen, as the end of a sentence.
 
     `whole`: all that can serve are candidates. A decision remembers only those of the winner's rank.
+    `tried`: the tries of the same request before it.
     """
     candidates: Sequence[Document] = found["candidates"]
     winner = next(c for c in candidates if c["chosen"])
@@ -81,17 +86,18 @@ def why(found: Document, *, whole: bool = False) -> str:
     if not others:
         if (winner.get("order") or {}).get("preferred"):
             return "you prefer it"
-        return (
-            "no other account can serve"
-            if whole
-            else "no other account of its priority could serve"
-        )
+        names = dict.fromkeys(str(one["account"]) for one in tried if one.get("account"))
+        names.pop(winner["account"], None)
+        if names:
+            return f"{' and '.join(names)} had been tried, and {ALONE}"
+        return "no other account can serve" if whole else ALONE
     second = others[0]
     by_order = _by_order(winner, second)
     if by_order:
         return by_order
-    if found["strategy"] != "cost":
-        return f"that is what the strategy {found['strategy']} says"
+    if found["strategy"] != COST:
+        equals = [c for c in candidates if c.get("order") == winner.get("order")]
+        return by_strategy(found["strategy"], winner, len(equals), found["at"])
     return _by_cost(winner, second)
 
 
@@ -100,11 +106,13 @@ def _verdict(found: Document) -> str:
         return f"{found['chosen']} would be chosen: {why(found, whole=True)}."
     waits = found["waits_for"] or {}
     reason, until = str(waits.get("reason")), waits.get("until")
-    rest = "" if until is None else f", for {duration(until - found['at'])}"
-    if reason in WAITS:
-        return f"It would wait{rest}: {WAITS[reason]}."
-    what = "would wait" if waits.get("waits") else "would be refused"
-    return f"No account can serve this now, it {what}: {_words(reason)}{rest}."
+    left = "" if until is None else duration(until - found["at"])
+    nobody = f"no account can serve this now ({_words(reason)})"
+    if reason in WAITS or waits.get("waits"):
+        rest = f", for {left}" if left else ""
+        return f"It would wait{rest}: {WAITS.get(reason, nobody)}."
+    rest = f"; the soonest recovery is {left} away" if left else ""
+    return f"It would be refused: {nobody}{rest}."
 
 
 def _by_order(winner: Document, second: Document) -> str:
@@ -190,10 +198,10 @@ def _asked(found: Document) -> str:
     return f"Request {found['request_id']}: {', '.join(said)}{waited}."
 
 
-def _because(one: Document) -> str:
+def _because(one: Document, before: Sequence[Document]) -> str:
     if one.get("forgotten"):
         return f"lease {one['lease']} is long forgotten."
-    return f"{one['account']}, because {why(one)}."
+    return f"{one['account']}, because {why(one, tried=before)}."
 
 
 def _ended(one: Document) -> str:
@@ -243,7 +251,11 @@ def _candidates(found: Document) -> list[str | Table]:
         head = (*head, "BEFORE COST")
         rows = [(*row, order) for row, order in zip(rows, orders, strict=True)]
     table = Table(head=head, rows=tuple(rows), numbers=numbers, marked=marked)
-    return ["", table, *([f"... and {rest} more that cost more."] if rest > 0 else [])]
+    strategy = found.get("strategy", COST)
+    by_cost = strategy == COST
+    more = f"... and {rest} more{' that cost more' if by_cost else ''}."
+    note = f"The costs are for information only: the strategy is {strategy}."
+    return ["", table, *([more] if rest > 0 else []), *([] if by_cost else [note])]
 
 
 def _order(order: Document | None) -> str:

@@ -64,11 +64,18 @@ def rows(status: Status) -> list[Row]:
 
 
 def can_serve(status: Status) -> bool:
-    """Whether any account could take a request now."""
+    """Whether any account could take a request now, and the pool would let it."""
+    if paused(status):
+        return False
     ready = status.get("summary", {}).get("accounts_ready")
     if ready is not None:
         return bool(ready)
     return any(account.get("state") in SERVING for account in status.get("accounts") or ())
+
+
+def paused(status: Status) -> bool:
+    """Whether somebody paused the pool by hand."""
+    return bool(status.get("summary", {}).get("paused"))
 
 
 def verdict(status: Status) -> str:

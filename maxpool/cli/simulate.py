@@ -117,7 +117,7 @@ def _settings(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
     help="What if there were one more: max_20x, max_5x, pro, key; may be repeated.",
 )
 @json_option
-@click.option("--timing", is_flag=True, help="Put the machine's own times into the JSON.")
+@click.option("--timing", is_flag=True, help="With --json: the machine's own times, too.")
 @click.option("--markdown", is_flag=True, help="Print the table for a README.")
 @click.option(
     "--html",
@@ -160,6 +160,8 @@ def _plan(wishes: Mapping[str, Any]) -> Plan:
         raise click.UsageError("--seeds N plays the first N seeds, --seed N one: give one of them")
     if wishes["as_json"] and wishes["markdown"]:
         raise click.UsageError("--json and --markdown both print: give one of them")
+    if wishes["timing"] and not wishes["as_json"]:
+        raise click.UsageError("--timing goes into the JSON: give --json as well")
     seeds = tuple(dict.fromkeys(wishes["seed"]))
     return Plan(
         families=wishes["families"] or QUICK_FAMILIES,
@@ -184,7 +186,7 @@ def _bound(wish: str | None) -> Any:  # noqa: ANN401 - a literal that click give
         return "strict"
     click.echo(
         "Without scipy there is no bound, so shares are of what was offered. "
-        "To have it: pip install 'maxpool[simulate]'",
+        "To have it: pip install '.[simulate]' in maxpool's folder",
         err=True,
     )
     return None
@@ -218,6 +220,7 @@ def _write(path: Path, report: Report) -> None:
         path.write_text(page(report), encoding="utf-8")
     except OSError as error:
         raise MaxpoolError(f"cannot write {path}: {error.strerror}", "Name another file") from error
+    click.echo(f"Wrote {path}: open it in a browser.", err=True)
 
 
 @contextmanager

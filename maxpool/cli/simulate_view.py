@@ -30,7 +30,17 @@ def plain(report: Report, width: int | None = None) -> list[str]:
         lines += ["", title(table)]
         for block in blocks(columns(table), width):
             lines += _aligned(block)
-    return lines
+    return [*lines, "", *legend(report)]
+
+
+def legend(report: Report) -> list[str]:
+    """What each column says, a line each."""
+    table = report.tables[0]
+    told = [(measure.title, report.meaning(measure.meaning)) for measure in MEASURES]
+    if len(table.lines) > 1:
+        told.insert(1, (f"vs {table.lines[0].strategy}", "the difference of its share"))
+    wide = max(len(name) for name, _ in told)
+    return [f"{name.ljust(wide)}{' ' * GAP}{meaning}" for name, meaning in told]
 
 
 def renderable(report: Report, width: int) -> Group:
@@ -50,6 +60,7 @@ def renderable(report: Report, width: int) -> Group:
             for cells in zip(*(cells for _, cells in block), strict=True):
                 shown.add_row(*(Text(cell, style=_style(cell)) for cell in cells))
             parts.append(shown)
+    parts += [Text(), *(Text(line, style="dim") for line in legend(report))]
     return Group(*parts)
 
 

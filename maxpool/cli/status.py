@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 NO_ACCOUNT = 4
+NOBODY = "No account can serve now; WHY NOT above says what each waits for."
+PAUSED = "The pool is paused by hand: new requests wait. Go on with: maxpool resume"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,8 @@ def command(
 ) -> None:
     """Show how the pool is: verdict, accounts, quota, resets.
 
-    Exits with 3 when the server is not running and with 4 when no account can serve.
+    Exits with 3 when the server is not running and with 4 when no account can serve
+    or the pool is paused.
     A server that asks for a key gets $MAXPOOL_KEY.
     """
     found = peek(config_file)
@@ -76,7 +79,7 @@ def command(
     status = source.look()
     _show(status, as_json)
     if not render.can_serve(status):
-        click.echo("No account can serve now; WHY NOT above says what each waits for.", err=True)
+        click.echo(PAUSED if render.paused(status) else NOBODY, err=True)
         ctx.exit(NO_ACCOUNT)
 
 

@@ -72,7 +72,7 @@ class AccountConfig(Section):
     format: Annotated[Literal["anthropic"], BeforeValidator(_format)] = "anthropic"
     model: ModelName | None = None
     models: Mapping[Word, Word] = {}
-    priority: int = 0
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
     enabled: bool = True
     tier: Annotated[int, Field(ge=0)] = 0
     weight: Annotated[float, Field(gt=0, le=1000)] = 1.0

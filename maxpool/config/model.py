@@ -82,7 +82,7 @@ class PoolConfig(Section):
     full_at: Share = 0.999
     emergency_after_s: Duration = 60.0
 
-    quota_steepness: Amount = 3.0
+    quota_steepness: Amount = 1.5
     congestion_weight: Amount = 2.0
     warm_bonus: Amount = 50.0
     warm_share: Share = 0.3
@@ -93,6 +93,8 @@ class PoolConfig(Section):
     recovery_step_s: Duration = 1.0
     failure_weight: Amount = 5.0
     outgrow_weight: Amount = 12.0
+    opening_bonus: Amount = 2.0
+    move_price: Amount = 0.0
     outgrow_window_s: Duration = 600.0
     revisit_bonus: Amount = 1.0
     home_wait_s: DurationOrZero = 0.0

@@ -81,7 +81,9 @@ def hold(
     waiter = queue.find(ticket)
     ends = deadline(pool, request, ticket, now)
     refused: Reason | None = None
-    too_late = cause.until is not None and cause.until > ends
+    # Slots may be freed by the end of any lease, whatever the ramp says.
+    timed = cause.until is not None and cause.reason is not Reason.SLOTS_FULL
+    too_late = timed and cause.until is not None and cause.until > ends
     if not cause.temporary or now >= ends or too_late:
         refused = blocked.behind or cause.reason
     elif waiter is None and not queue.room(request.client_key, now):

@@ -90,7 +90,7 @@ class CacheLife:
 
     def learn(self, account_id: str, asked_s: float, idle_s: float, *, hit: bool) -> None:
         """A session came back to the account after `idle_s` and its prefix was there, or not."""
-        if asked_s not in REQUESTED_S:
+        if asked_s not in REQUESTED_S or idle_s < 0.0:
             return
         for name in (account_id, ""):
             ages = self.ages.get((name, asked_s))

@@ -1,13 +1,14 @@
 """What a person can ask of the pool while it runs, one branch a command.
 
-Returns the ids of the accounts that changed, or None when the command names nothing that exists.
+Returns the ids of the accounts that changed, or None when the command names nothing that exists, or
+would open an account whose credential is dead or unconfirmed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maxpool.core.health import HealthEvent
+from maxpool.core.health import HealthEvent, HealthState
 
 if TYPE_CHECKING:
     from maxpool.core.lease import Command, CredentialChange
@@ -54,6 +55,9 @@ def _account(pool: Pool, command: Command) -> list[str] | None:
         case "drain":
             state.draining = True
         case _:
+            # A late answer may have closed a locked account: its credential says the last word.
+            if state.credential.dead or state.health.state is HealthState.LOCKED_OUT:
+                return None
             state.clear(pool.settings)
             state.health.revive(HealthEvent.RESET)
     return [state.account.id]

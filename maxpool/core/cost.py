@@ -235,7 +235,7 @@ def outgrow(room: float, session_mean: float, most: float) -> float:
     """
     if session_mean <= 0.0 or room == math.inf:
         return 0.0
-    return most * math.exp(-room / session_mean)
+    return most * math.exp(-max(room, 0.0) / session_mean)
 
 
 class Behind(NamedTuple):

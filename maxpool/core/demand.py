@@ -31,10 +31,11 @@ class Demand:
     def add(self, work: float, now: float) -> bool:
         """Count burned work; True when an hour ended and the clock was set anew."""
         hour = int(now // HOUR_S)
-        ended = self.hour is not None and hour > self.hour
+        since = None if self.hour is None else hour - self.hour
+        ended = since is not None and 0 < since <= HOURS
         if ended:
             self._fold(hour)
-        if self.hour is None or ended:
+        if since != 0:  # after a step of the clock it begins again, and learns nothing from the gap
             self.hour, self.burned = hour, 0.0
         self.burned += work
         return ended

@@ -14,8 +14,9 @@ from maxpool.core import admission
 from maxpool.core.binding import session_key
 from maxpool.core.cost import Candidate, reckon
 from maxpool.core.decisions import Explanation
-from maxpool.core.eligibility import Context, Eligible, Reason, Unavailable, check
+from maxpool.core.eligibility import Context, Eligible, Reason, Unavailable, account_state, check
 from maxpool.core.field import Field, before_cost, median
+from maxpool.core.lines import level_of
 from maxpool.core.queue import class_of
 from maxpool.core.select import Choice
 from maxpool.core.strategy import STRATEGIES, Asking
@@ -33,12 +34,13 @@ def explain(pool: Pool, request: LeaseRequest, now: float, exclude: frozenset[st
     """Weigh every account for that request; `chosen` is what `acquire` would lease at `now`."""
     selector = replace(pool.selector, blocked={})
     ctx = Context(pool.settings, pool.plan_in_flight, throttle=pool.throttle)
-    ctx.wait_until = admission.deadline(pool, request, None, now)
+    full = len(pool.queue) >= pool.queue.share(request.client_key, pool.settings.queue_limit)
+    ctx.wait_until = now if full else admission.deadline(pool, request, None, now)
     arrived = admission.arrived(request, None, now)
     binding = pool.bindings.find(session_key(request), now)
     weigher = selector.weigher(request, binding, now, ctx)
     found, unused = _field(pool, weigher, binding, exclude, ctx)
-    waits_for = _held(pool, request, exclude)
+    waits_for = _held(pool, request, exclude, ctx, now)
     choice = None
     if not found.ranks:
         waits_for = waits_for or selector.why_not(request, now, exclude, ctx).cause
@@ -59,20 +61,34 @@ def explain(pool: Pool, request: LeaseRequest, now: float, exclude: frozenset[st
         waits_for=waits_for if choice is None else None,
         candidates=tuple(Candidate(rank[-1], rank[-2]) for rank in sorted(found.ranks)),
         unavailable=tuple(unused),
+        rebind=None if choice is None else _rebind(choice, binding),
         lost_tokens=0 if choice is None else choice.lost_tokens,
         move_cost=0.0 if choice is None else choice.move_cost,
     )
 
 
-def _held(pool: Pool, request: LeaseRequest, exclude: frozenset[str]) -> Unavailable | None:
+def _rebind(choice: Choice, binding: Binding | None) -> str | None:
+    """Whether the session would leave its home, by choice or by need."""
+    if binding is None or choice.state.account.id == binding.home:
+        return None
+    return "choice" if choice.home_could_serve else "need"
+
+
+def _held(
+    pool: Pool, request: LeaseRequest, exclude: frozenset[str], ctx: Context, now: float
+) -> Unavailable | None:
     """What holds back every request of this kind before any account is looked at."""
     if not pool.states:
         return Unavailable(Reason.NO_ACCOUNTS)
     if pool.paused:
         return Unavailable(Reason.PAUSED)
-    if class_of(request, exclude) in pool.queue.by_class:
-        return Unavailable(Reason.QUEUED)
-    return None
+    first = pool.queue.lines.first(class_of(request, exclude))
+    if first is None or first.level > level_of(request) or first.deadline < now:
+        return None
+    impatient = now if first.until is None else first.until
+    if impatient > ctx.wait_until or (first.until is None and ctx.wait_until <= now):
+        return None  # it would be refused behind that waiter: then it takes what serves now
+    return Unavailable(Reason.QUEUED, pool.queue.expected(first, now))
 
 
 def _field(
@@ -87,17 +103,19 @@ def _field(
     selector, now, settings = pool.selector, weigher.now, pool.settings
     strategy = STRATEGIES[settings.strategy]
     asking = Asking(now, binding, selector.leased)
-    for account_id, state in pool.states.items():
+    for account_id, known in pool.states.items():
+        state = copy(known)
+        if pool.index.places[account_id].parked and not account_state(known, now, ctx):
+            state.opened_at = now  # it comes back now: its ramp begins
         block = check(state, weigher.request, now, ctx)
         if account_id in exclude:
             block = Unavailable(Reason.EXCLUDED)
         if not isinstance(block, Eligible):
             unused.append((account_id, block.reason, block.until))
             continue
-        fresh = copy(state)
-        reckon(fresh, now, pool.index.demand, pool.index.yardstick, settings)
-        cost = weigher.cost(fresh, median(selector, state, ctx))
-        word = (cost.total,) if strategy is None else strategy.rank(fresh, asking)
+        reckon(state, now, pool.index.demand, pool.index.yardstick, settings)
+        cost = weigher.cost(state, median(selector, state, ctx))
+        word = (cost.total,) if strategy is None else strategy.rank(state, asking)
         before = before_cost(selector, state.account, ctx)
         found.ranks.append((before, word, state.lease_order, cost, account_id))
     return found, unused

@@ -98,7 +98,8 @@ def field_of(
         asking = Asking(weigher.now, binding, selector.leased)
         return _by_strategy(selector, (strategy, asking), weigher, exclude, ctx)
     alone = _at_home(selector, weigher)
-    _weigh(selector, found, (*alone, *selector.index.special), (weigher, exclude, ctx))
+    names = dict.fromkeys((*alone, *selector.index.special))
+    _weigh(selector, found, names, (weigher, exclude, ctx))
     if not _settled(selector, found, ctx):
         others = _related(selector, weigher, alone)
         _weigh(selector, found, others, (weigher, exclude, ctx))
@@ -152,6 +153,13 @@ def _lanes(selector: Selector, found: Field, weigher: Weigher, ctx: Context) -> 
             found.miss(block, len(lane.entries))
         else:
             best = _lane(selector, found, lane, best)
+    if len(found.behind) > SHOWN_CANDIDATES:  # no more of them can be shown
+        found.behind = nsmallest(SHOWN_CANDIDATES, found.behind, key=_first_cost)
+
+
+def _first_cost(behind: Behind) -> tuple[Any, ...]:
+    lane, shift, entries = behind
+    return (lane.before, lane.congestion + lane.failures, entries[0][0] + shift)
 
 
 def _lane_block(lane: Lane, weigher: Weigher, ctx: Context) -> Unavailable | None:

@@ -63,10 +63,9 @@ TRANSITIONS: Mapping[HealthState, Mapping[HealthEvent, HealthState]] = {
         _E.LOGGED_IN: _S.READY,
         _E.RESET: _S.READY,
     },
-    _S.LOCKED_OUT: {
+    _S.LOCKED_OUT: {  # only a login, or its owner's word for the new origin, leads out
         _E.ORGANISATION_CLOSED: _S.CLOSED,
         _E.LOGGED_IN: _S.READY,
-        _E.RESET: _S.READY,
     },
     _S.CLOSED: {
         _E.LOGGED_IN: _S.READY,

@@ -120,6 +120,7 @@ class Index:
     context: Context = field(init=False)
     signatures: dict[LaneKey, int] = field(default_factory=dict)
     signed: int = 0
+    turn: float = 0.0  # of the weighted strategy: when the last lease's was
 
     def __post_init__(self) -> None:
         self.context = Context(self.settings)
@@ -159,7 +160,7 @@ class Index:
         place = self.places.get(account_id)
         if place is None:
             place = self.places[account_id] = Place(signature=self._sign(state.account))
-        was_parked = place.parked is not None
+        was_parked, place.crowd = place.parked is not None, len(state.recent)
         self._leave(account_id, place)
         self._count_week(state, place, now)
         self._alarm(state, place, self._reckon(state, now), now)
@@ -169,7 +170,7 @@ class Index:
             self.parked[place.parked] = self.parked.get(place.parked, 0) + 1
             return
         if was_parked:
-            state.opened_at = now
+            state.opened_at, state.turns = now, max(state.turns, self.turn)
             self._ring(place, account_id, max(state.ramp_ends(self.settings), now))
         if self._is_special(state, now):
             self.special[account_id] = state
@@ -189,7 +190,7 @@ class Index:
             self.place(account_id, now)
             return
         self._leave(account_id, place)
-        reckon(state, now, self.demand, self.yardstick, self.settings)
+        self._reckon(state, now)
         self._line_up(state, place, now)
 
     def _line_up(self, state: AccountState, place: Place, now: float) -> None:
@@ -330,7 +331,7 @@ class Index:
         if state.health.open_until > now:
             yield state.health.open_until
         parked = state.parked_until()
-        if 0.0 < parked <= now:
+        if 0.0 < parked <= now < parked + s.recovery_s:
             yield parked + s.recovery_s
         if state.shrunk_to is not None:
             if state.soft_limit(now, s) >= state.base_limit(s):

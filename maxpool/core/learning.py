@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from maxpool.core.binding import session_key
 from maxpool.core.family import family_of
 from maxpool.core.lease import (
+    AuthFinal,
+    AuthRejected,
     Burst,
     ClientGone,
     Cut,
@@ -22,11 +24,13 @@ from maxpool.core.lease import (
     TokenUsage,
 )
 from maxpool.core.money import estimate_usd
+from maxpool.core.ratelimit import read_headers
 from maxpool.core.state import LastError
+from maxpool.core.targets import upstream_model
 from maxpool.core.view import outcome_class, outcome_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from maxpool.core.binding import Move
     from maxpool.core.lease import Lease, LeaseRequest, Reading
@@ -76,8 +80,6 @@ def grant(pool: Pool, state: AccountState, running: Running, now: float) -> None
         state.seen(key, now, pool.settings)
     account_id = state.account.id
     running.prefix_was_warm = pool.prefixes.is_warm(request.prefix_digest, account_id, now)
-    life_s = pool.bindings.lives.life(account_id, request.cache_ttl_s)
-    pool.prefixes.heat(request.prefix_digest, account_id, now + life_s)
 
 
 def begun(pool: Pool, state: AccountState, running: Running) -> None:
@@ -107,6 +109,52 @@ def read(
     return news
 
 
+def headers(
+    pool: Pool,
+    state: AccountState,
+    told: Mapping[str, str],
+    about: tuple[Running | None, int | None],
+    now: float,
+) -> bool | None:
+    """Take what an answer's headers say of quota; `about`: which lease, and its status.
+
+    None when they said nothing, else whether it is more than the use that was expected.
+    """
+    running, status = about
+    if any(name != name.lower() for name in told):
+        told = {name.lower(): value for name, value in told.items()}
+    model = None if running is None else running.lease.model
+    if model is not None and state.account.models:  # the upstream speaks of its own names
+        model = upstream_model(state.account.models, model) or model
+    report = read_headers(told, now, model)
+    if not (report.readings or report.buckets or report.rejections or report.allowed is not None):
+        return None
+    if running is not None and report.readings and (status is None or status < 300):
+        begun(pool, state, running)
+    news = read(pool, state, report.readings, now, "headers")
+    state.quota.merge_buckets(report.buckets, pool.settings)
+    if report.allowed:
+        news = state.quota.allow() or news
+    for rejection in report.rejections:
+        if rejection.inferred and status == 429:
+            continue  # the body may yet tell that it was something else
+        pool.effects.close(state, rejection.window, rejection.until, now)
+    return news or bool(report.rejections or report.buckets)
+
+
+def ended(
+    pool: Pool, state: AccountState, running: Running, outcome: Outcome, now: float
+) -> set[str]:
+    """What an ended lease teaches and does; returns the ids of the accounts it changed."""
+    lease_id = running.lease.id
+    count(pool, state, running, outcome, now)
+    pool.decisions.ended(lease_id, outcome_class(outcome), now)
+    renewed = state.credential.generation != running.generation
+    if renewed and isinstance(outcome, AuthRejected | AuthFinal):
+        outcome = Internal()  # it speaks of a credential that is no longer in use
+    return pool.effects.apply(state, lease_id, running.request, outcome, now)
+
+
 def _settle_work(
     pool: Pool, state: AccountState, running: Running, usage: TokenUsage, now: float
 ) -> None:
@@ -129,8 +177,8 @@ def _settle_work(
 def _learn_cache(pool: Pool, running: Running, usage: TokenUsage) -> None:
     """Whether the prefix was still there tells how long this account keeps one."""
     request, move = running.request, running.move
-    if usage.prefix <= 0:
-        return
+    if usage.cache_read + usage.cache_write_5m + usage.cache_write_1h <= 0:
+        return  # nothing was to be cached: that nothing was read tells nothing
     if move.idle_s is None:
         if running.prefix_was_warm:
             pool.prefixes.learn(request.prefix_digest, usage.cache_read)
@@ -153,6 +201,9 @@ def count(pool: Pool, state: AccountState, running: Running, outcome: Outcome, n
             if used.prefix > 0 or not isinstance(outcome, ClientGone):
                 pool.bindings.answered(request, account_id, used, now)
             _learn_cache(pool, running, used)
+            if used.prefix > 0:
+                life_s = pool.bindings.lives.life(account_id, request.cache_ttl_s)
+                pool.prefixes.heat(request.prefix_digest, account_id, now + life_s)
             if isinstance(outcome, Success):
                 pool.prices.learn_output(request.model, used)
         case Internal():

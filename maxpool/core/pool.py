@@ -15,33 +15,29 @@ from maxpool.core.binding import Bindings
 from maxpool.core.cost import Prices
 from maxpool.core.decisions import Decision, DecisionLog
 from maxpool.core.effects import Effects
+from maxpool.core.health import HealthState
 from maxpool.core.index import Index
 from maxpool.core.learning import Running
 from maxpool.core.lease import (
-    AuthFinal,
-    AuthRejected,
     Command,
     CredentialChange,
     Due,
-    Internal,
     Lease,
     LeaseRequest,
     Outcome,
     ProbeFailure,
     Refusal,
+    Success,
     Ticket,
     UsageReport,
     Wait,
 )
 from maxpool.core.prefixes import Prefixes
 from maxpool.core.queue import Queue, class_of
-from maxpool.core.ratelimit import read_headers
 from maxpool.core.select import Choice, Selector
 from maxpool.core.settings import PoolSettings
 from maxpool.core.state import AccountState
-from maxpool.core.targets import upstream_model
 from maxpool.core.throttle import Throttle, scopes
-from maxpool.core.view import outcome_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -155,38 +151,9 @@ class Pool:
             self.throttle.answered(account_id, scope, running.lease.id, now)
             if state.health.begun(running.lease.id, self.settings):
                 self._changed(account_id, now)
-        self._read(state, headers, (running, status), now)
-
-    def _read(
-        self,
-        state: AccountState,
-        headers: Mapping[str, str],
-        about: tuple[Running | None, int | None],
-        now: float,
-    ) -> None:
-        """Take what an answer's headers say of quota; `about`: which lease, and its status."""
-        running, status = about
-        if any(name != name.lower() for name in headers):
-            headers = {name.lower(): value for name, value in headers.items()}
-        model = None if running is None else running.lease.model
-        if model is not None and state.account.models:  # the upstream speaks of its own names
-            model = upstream_model(state.account.models, model) or model
-        report = read_headers(headers, now, model)
-        if report.readings or report.buckets or report.rejections or report.allowed is not None:
-            if running is not None and report.readings and (status is None or status < 300):
-                learning.begun(self, state, running)
-            news = learning.read(self, state, report.readings, now, "headers")
-            state.quota.merge_buckets(report.buckets, self.settings)
-            if report.allowed:
-                news = state.quota.allow() or news
-            for rejection in report.rejections:
-                if rejection.inferred and status == 429:
-                    continue  # the body may yet tell that it was something else
-                self.effects.close(state, rejection.window, rejection.until, now)
-            if news or report.rejections or report.buckets:
-                self._changed(state.account.id, now)
-            else:
-                self._shifted(state.account.id, now)
+        news = learning.headers(self, state, headers, (running, status), now)
+        if news is not None:
+            (self._changed if news else self._shifted)(account_id, now)
 
     def release(self, lease: Lease, outcome: Outcome, now: float) -> None:
         """End a lease with what happened; a second release of the same lease does nothing."""
@@ -198,19 +165,21 @@ class Pool:
             learning.settle_unobserved(self.throttle, lease.id, outcome, now)
         if state is None:
             return  # removed meanwhile: nobody else takes its place
-        request = running.request
-        learning.count(self, state, running, outcome, now)
-        self.decisions.ended(lease.id, outcome_class(outcome), now)
-        renewed = state.credential.generation != running.generation
-        if renewed and isinstance(outcome, AuthRejected | AuthFinal):
-            outcome = Internal()  # it speaks of a credential that is no longer in use
-        changed = self.effects.apply(state, lease.id, request, outcome, now)
-        self.queue.ended(now)
-        state.in_flight -= 1
-        if not state.account.paid:
-            self.plan_in_flight -= 1
-        for account_id in changed:
-            self._changed(account_id, now)
+        health = state.health
+        plain = isinstance(outcome, Success) and not health.failures and not health.trips
+        changed = {state.account.id}
+        try:
+            changed = learning.ended(self, state, running, outcome, now)
+        finally:  # whatever came of it, the slot is free
+            self.queue.ended(now)
+            state.in_flight -= 1
+            if not state.account.paid:
+                self.plan_in_flight -= 1
+            if plain and health.state is HealthState.READY:
+                self._shifted(state.account.id, now)
+            else:
+                for account_id in changed:
+                    self._changed(account_id, now)
 
     # -- what else is learned -------------------------------------------------------------------
 
@@ -247,7 +216,7 @@ class Pool:
         if account.id in self.states:
             self.update(account, now)
             return
-        fresh = AccountState(account=account, enabled=account.enabled)
+        fresh = AccountState(account=account, enabled=account.enabled, turns=self.index.turn)
         last = max(self.states.values(), key=lambda s: s.position, default=None)
         fresh.position = last.position + 1 if last is not None else 0
         self.states[account.id] = fresh
@@ -266,6 +235,12 @@ class Pool:
         state.account = account
         self.index.renew(account.id, now)
         self.revision += 1
+
+    def reorder(self, account_ids: Iterable[str]) -> None:
+        """The owner's order of accounts, for the `ordered` strategy; others come after them."""
+        order = {account_id: i for i, account_id in enumerate(account_ids)}
+        for state in self.states.values():
+            state.position = order.get(state.account.id, len(order) + state.position)
 
     def remove(self, account_id: str, now: float) -> None:
         """Forget an account; leases on it end without effect, no other account inherits anything."""
@@ -375,7 +350,8 @@ class Pool:
         state.last_leased_at, state.lease_order = now, self.leased
         taken = state.health.take_trial(lease.id)
         self.throttle.probe(state.account.provider, request.model, lease.id, now)
-        state.leases += 1
+        state.turns += state.turn_length
+        self.index.turn = state.turns
         self.prices.learn_weight(choice.work)
         if taken:
             self._changed(account_id, now)

@@ -99,6 +99,7 @@ class Selector:
             blocked = self.why_not(request, now, exclude, ctx)
             found.ranks = self.reserves(weigher, exclude, ctx, arrived)
             if not found.ranks:
+                blocked = self._until_emergency(blocked, now, ctx, arrived)
                 # The end of a reserve's other troubles is not in the cause: look again each time.
                 if len(self.blocked) >= KEPT_BLOCKS:
                     self.blocked.clear()
@@ -119,7 +120,8 @@ class Selector:
         """The best of a field that is not empty, unless waiting for another is worth more."""
         request, now, best = weigher.request, weigher.now, min(found.ranks)
         state = self.states[best[-1]]
-        if state.account.paid and ctx.settings.key_price != "always":
+        asked_for = best[-1] == self.preferred  # a person's word, whatever it costs
+        if state.account.paid and ctx.settings.key_price != "always" and not asked_for:
             held = self._key_price(request, now, exclude, ctx, arrived, state.account.priority)
             if held is not None:
                 return held
@@ -163,6 +165,16 @@ class Selector:
             return None
         parent = self.bindings.find(session_key(request, parent=True), now)
         return None if parent is None else parent.home
+
+    def _until_emergency(
+        self, blocked: Blocked, now: float, ctx: Context, arrived: float
+    ) -> Blocked:
+        """The same block, to be looked at again when the reserves open for this request."""
+        opens_at, until = arrived + ctx.settings.emergency_after_s, blocked.cause.until
+        soon = until is not None and until <= opens_at
+        if soon or opens_at <= now or not blocked.cause.temporary or not self._reserves():
+            return blocked
+        return replace(blocked, cause=replace(blocked.cause, until=opens_at))
 
     def _emergency(self, request: LeaseRequest, now: float, ctx: Context, arrived: float) -> bool:
         """Whether reserves open: nobody else is back soon enough, or has been for too long.

@@ -45,7 +45,7 @@ class PoolSettings:
 
     # Choice (see core/strategy and core/cost)
     strategy: str = "cost"
-    quota_steepness: float = 3.0
+    quota_steepness: float = 1.5
     quota_clip: float = 6.0
     congestion_weight: float = 2.0
     warm_bonus: float = 50.0
@@ -58,7 +58,7 @@ class PoolSettings:
     recovery_step_s: float = 1.0  # an account that came back takes one lease more per step
     failure_weight: float = 5.0
     outgrow_weight: float = 12.0
-    opening_bonus: float = 0.0  # for an account whose 5h window does not run yet
+    opening_bonus: float = 2.0  # for an account whose 5h window does not run yet
     outgrow_window_s: float = 600.0  # sessions seen on an account this recently will grow there
     max_recent_sessions: int = 64  # per account
     revisit_bonus: float = 1.0  # back to where a prefix was, past its believed life: it may teach

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ROUNDING = 0.02
 """Two readings, each rounded to 0.01, differ from the truth by at most this."""
+AGREE = 2.5
+"""Two lessons that differ by more than this factor do not speak of the same thing."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Slope:
     anchor_spent: float = 0.0
     read_spent: float = 0.0
     doubts: int = 0
+    first: float | None = None
 
     def begin(self) -> None:
         """The window began anew: what it holds may be the same, what is in it is not."""
@@ -56,7 +59,7 @@ class Slope:
             return False
         self._learn(rise / burned, settings)
         self.anchor_used, self.anchor_spent = used, spent
-        return True
+        return self.per_token is not None
 
     def _ours(self, rise: float, burned: float, settings: PoolSettings) -> bool:
         """Whether our own work explains the rise; after some contradictions in a row it must."""
@@ -70,12 +73,23 @@ class Slope:
         return self.doubts > settings.outside_doubts and self._restart()
 
     def _restart(self) -> bool:
-        self.per_token = self.spread = None
+        self.per_token = self.spread = self.first = None
         self.n = self.doubts = 0
         return True
 
     def _learn(self, found: float, settings: PoolSettings) -> None:
-        self.n, self.doubts = self.n + 1, 0
+        self.doubts = 0
+        if self.per_token is None:
+            # One lesson may be another program's doing: a second has to agree with it.
+            first, self.first = self.first, found
+            if first is None or not first / AGREE < found < first * AGREE:
+                return
+            found = (first + found) / 2.0
+        elif found * AGREE < self.per_token:
+            self.per_token = None  # so much less than was thought: what was learned was not ours
+            self.first, self.n, self.spread = found, 0, None
+            return
+        self.n += 1
         if self.per_token is None:
             self.per_token = found
             return

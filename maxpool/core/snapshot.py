@@ -8,12 +8,12 @@ Deadlines are absolute.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from maxpool.core.binding import Binding, Warmth
-from maxpool.core.cachelife import Ages
+from maxpool.core.cachelife import AGES_S, Ages
 from maxpool.core.demand import HOURS
 from maxpool.core.eligibility import Reason
 from maxpool.core.health import HealthState
@@ -100,34 +100,41 @@ def _load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
     for saved in data["bindings"]:
         if saved["home"] in pool.states:
             warm = {a: Warmth(*w) for a, w in saved["warm"].items() if a in pool.states}
-            binding = Binding(**{**saved, "warm": warm})
+            binding = _as(Binding, {**saved, "warm": warm})
             pool.bindings.by_key[binding.key] = binding
     for saved in data["pauses"]:
-        pool.throttle.pauses[saved["scope"]] = Pause(**saved)
+        pause = _as(Pause, saved)
+        pause.until = _until(pause.until, now, pool.settings.throttle_default_s) or now
+        pool.throttle.pauses[pause.scope] = pause
     preferred = data["preferred"]
     pool.selector.preferred = preferred if preferred in pool.states else None
     pool.paused = bool(data["paused"])
     pool.harm.moves = data["harm"]["moves"]
     pool.harm.cache_tokens_lost = data["harm"]["cache_tokens_lost"]
-    pool.prices.outputs.update(data["prices"]["outputs"])
-    pool.prices.mean, pool.prices.seen = data["prices"]["mean"], data["prices"]["seen"]
-    pool.prices.session_work = float(data["prices"].get("session_work", 0.0))
-    pool.prices.session_count = float(data["prices"].get("session_count", 0.0))
+    outputs = data["prices"]["outputs"].items()
+    pool.prices.outputs.update((n, v) for n, v in outputs if _amount(v) > 0.0)
+    prices = data["prices"]
+    pool.prices.mean, pool.prices.seen = _amount(prices["mean"]), int(_amount(prices["seen"]))
+    pool.prices.session_work = _amount(prices.get("session_work"))
+    pool.prices.session_count = _amount(prices.get("session_count"))
 
 
 def _load_learned(pool: Pool, saved: Mapping[str, Any] | None) -> None:
     if saved is None:
         return
-    pool.index.yardstick.per_token.update(saved["yardstick"])
+    found = {name: _amount(value) for name, value in saved["yardstick"].items()}
+    pool.index.yardstick.per_token.update((n, v) for n, v in found.items() if v > 0.0)
     if len(saved["demand"]) == HOURS:
-        pool.index.demand.set(saved["demand"])
+        hours = [None if w is None else _amount(w) for w in saved["demand"]]
+        pool.index.demand.set(hours)
     lives = pool.bindings.lives
     for account_id, asked_s, told, hits, misses, oldest in saved["lives"]:
-        if account_id == "" or account_id in pool.states:
+        whole = len(hits) == len(misses) == len(oldest) == len(AGES_S)
+        if whole and (account_id == "" or account_id in pool.states):
             ages = Ages(list(hits), list(misses), list(oldest), int(told))
             lives.keep(account_id, float(asked_s), ages)
     for digest, tokens, warm in saved["prefixes"]:
-        known = {a: float(until) for a, until in warm.items() if a in pool.states}
+        known = {a: _amount(until) for a, until in warm.items() if a in pool.states}
         pool.prefixes.by_digest[digest] = Prefix(_time(tokens), OrderedDict(known))
 
 
@@ -191,7 +198,9 @@ def _load_account(pool: Pool, state: AccountState, saved: Mapping[str, Any], now
     if health.state is HealthState.TRIAL:
         health.state = HealthState.OPEN  # its probe did not survive
     health.failures, health.trips = int(kept["failures"]), int(kept["trips"])
-    health.open_until, health.reason = float(kept["open_until"]), str(kept["reason"])
+    most = pool.settings.breaker_max_s
+    health.open_until = min(_amount(kept["open_until"]), now + most)
+    health.reason = str(kept["reason"])
     state.cooldowns = {
         reason: until
         for reason, saved_until in _by_reason(saved["cooldowns"], float).items()
@@ -199,16 +208,17 @@ def _load_account(pool: Pool, state: AccountState, saved: Mapping[str, Any], now
     }
     state.trips = _by_reason(saved["trips"], int)
     for model, (reason, until) in saved["model_benches"].items():
-        state.model_benches[model] = (Reason(reason), float(until))
-    state.shrunk_to, state.shrunk_at = saved["shrunk"]
-    state.credential = Credential(**saved["credential"])
-    state.probing = Probing(**saved["probing"])
-    state.tally.total = Counts(**saved["total"])
+        state.model_benches[model] = (Reason(reason), _until(until, now, again_s) or now)
+    shrunk_to, shrunk_at = saved["shrunk"]
+    state.shrunk_to, state.shrunk_at = _time(shrunk_to), _amount(shrunk_at)
+    state.credential = _as(Credential, saved["credential"])
+    state.probing = _as(Probing, saved["probing"])
+    state.tally.total = _as(Counts, saved["total"])
     for minute, counts in saved["minutes"]:
         if now / 60 - minute < 120:
-            state.tally.minutes.append((int(minute), Counts(**counts)))
+            state.tally.minutes.append((int(minute), _as(Counts, counts)))
     if saved["last_error"] is not None:
-        state.last_error = LastError(**saved["last_error"])
+        state.last_error = _as(LastError, saved["last_error"])
 
 
 def _load_window(pool: Pool, state: AccountState, saved: Mapping[str, Any], now: float) -> None:
@@ -241,6 +251,17 @@ def _time(value: Any) -> float | None:  # noqa: ANN401  (straight from JSON)
     """A number, or None where it is no number that anything can be reckoned with."""
     found = None if value is None else float(value)
     return found if found is not None and isfinite(found) else None
+
+
+def _amount(value: Any) -> float:  # noqa: ANN401
+    """A number that is not below zero; 0 where it is none."""
+    return max(_time(value) or 0.0, 0.0)
+
+
+def _as(kind: type[_V], saved: Mapping[str, Any]) -> _V:
+    """A value of that class; fields that a newer version added are left out."""
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in saved.items() if name in known})
 
 
 def _until(value: Any, now: float, again_s: float) -> float | None:  # noqa: ANN401

@@ -73,13 +73,18 @@ class AccountState:
     tally: Tally = field(default_factory=Tally)
     last_error: LastError | None = None
     recent: OrderedDict[str, float] = field(default_factory=OrderedDict)  # session: last turn here
-    leases: int = 0
+    turns: float = 0.0  # of the weighted strategy; who was away stands where the others are
     position: int = 0  # in the owner's order
     week: Week = UNKNOWN_WEEK  # as it enters the price; see `cost.reckon`
     left: float = math.inf  # room as last reckoned
     shut: bool = False  # its 5h window has ended and no request opened the next one
     opened_at: float | None = None  # when it came back, as long as its ramp lasts
     limit: tuple[Account, PoolSettings, float] | None = None  # L as last reckoned
+
+    @property
+    def turn_length(self) -> float:
+        """How far apart its turns are in the weighted strategy."""
+        return 1.0 / (self.account.plan_weight * self.account.weight)
 
     def slots(self, settings: PoolSettings) -> int:
         """The most leases at once."""
@@ -93,8 +98,8 @@ class AccountState:
         Those who waited for it would else all come at once, beyond what an upstream takes.
         """
         most, opened_at = self.slots(settings), self.opened_at
-        if opened_at is None or now >= self.ramp_ends(settings):
-            return most
+        if opened_at is None or not opened_at <= now < self.ramp_ends(settings):
+            return most  # no ramp, or the clock was set back
         steps = int((now - opened_at) / settings.recovery_step_s)
         return min(most, max(int(self.soft_limit(now, settings)), 1) + max(steps, 0))
 

@@ -86,8 +86,8 @@ class Weighted:
     """Each as often as its plan is large, times the owner's `weight`."""
 
     def rank(self, state: AccountState, asking: Asking) -> tuple[float, ...]:
-        """By leases so far over size."""
-        return ((state.leases + 1) / (state.account.plan_weight * state.account.weight),)
+        """By when its next turn is: turns are the further apart the smaller it is."""
+        return (state.turns + state.turn_length,)
 
 
 class Scattered:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import difflib
 import logging
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, Any, cast
 
 from maxpool.config import derive
+from maxpool.core.health import HealthState
 from maxpool.core.lease import Command, CredentialChange
 from maxpool.errors import RequestError
 from maxpool.ports import Secret
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from maxpool.config.account import AccountConfig
     from maxpool.core.pool import Pool
     from maxpool.ports import Clock
+    from maxpool.service.origins import Origins
     from maxpool.service.reload import Reloader
     from maxpool.service.roster import Roster
     from maxpool.service.waiting import WaitingRoom
@@ -41,6 +44,7 @@ _SHORTEST_PREFIX = 4
 class Operator:
     """Carries out what the admin API asks. `settle` makes the roster's accounts the pool's.
 
+    `bind_origins` takes the names of accounts whose new origin their owner confirms.
     `stop` ends the server gracefully; None where nobody listens to that (the demo, a test).
     """
 
@@ -50,6 +54,8 @@ class Operator:
     waiting: WaitingRoom
     clock: Clock
     settle: Callable[[], None]
+    origins: Origins
+    bind_origins: Callable[[tuple[str, ...]], None]
     config_path: Path | None = None
     stop: Callable[[], None] | None = None
 
@@ -63,6 +69,8 @@ class Operator:
                 raise _conflict(
                     f"{state.account.name} is disabled. Enable it before preferring it."
                 )
+        if action == "reset" and account_id is not None:
+            self._check_opens(account_id)
         command = Command(cast("Any", action), account_id)
         done = self.pool.command(command, self.clock.now())
         if not done:
@@ -88,6 +96,15 @@ class Operator:
         return len(self.pool.running)
 
     # -- accounts ----------------------------------------------------------------------------------
+
+    def confirm(self, account_id: str) -> None:
+        """Its owner says that its credential may go where `base_url` leads now."""
+        name = self._name(account_id)
+        if account_id not in self.origins.locked:
+            raise _conflict(f"There is nothing to confirm: the base_url of {name} has not changed.")
+        self.bind_origins((name,))
+        log.info("by hand: account %s: its new base_url is confirmed", name)
+        self.settle()
 
     def account_id(self, wanted: str) -> str:
         """The id for an id or a unique name; 404 for nobody's, naming the nearest."""
@@ -201,6 +218,22 @@ class Operator:
 
     # -- the rest ----------------------------------------------------------------------------------
 
+    def _check_opens(self, account_id: str) -> None:
+        """A reset forgets troubles; it vouches for no credential."""
+        state, name = self.pool.states[account_id], self._name(account_id)
+        if account_id in self.origins.locked:
+            raise _conflict(
+                f"{name} is locked, a reset does not lift that. Its base_url changed: confirm the new "
+                f"one with `maxpool accounts confirm {quote(name)}`."
+            )
+        if state.credential.dead or state.health.state is HealthState.LOCKED_OUT:
+            cause = state.health.reason or state.credential.dead or "its login is dead"
+            raise _conflict(
+                f"{name} is locked ({cause}), a reset does not lift that. Give it a secret that works "
+                "where its entry says that it is found: the server sees that within seconds, or at "
+                "`maxpool reload`."
+            )
+
     def _check_free(self, entry: AccountConfig) -> None:
         for other in self.roster.config.accounts:
             if entry.name == other.name or entry.stable_id == other.stable_id:
@@ -222,8 +255,8 @@ class Operator:
 
     def _revive(self, account_id: str) -> None:
         now = self.clock.now()
-        self.pool.command(Command("reset", account_id), now)
         self.pool.credential(account_id, CredentialChange("logged_in"), now)
+        self.pool.command(Command("reset", account_id), now)
         self.waiting.wake()
 
     def _name(self, account_id: str | None) -> str:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Kind = Literal["messages", "count_tokens", "other"]
 
 KEPT_TRIES = 16
-"""Tries of one request that are kept; a request is sent six times at most by default."""
+"""Tries of one request that are kept; a request is sent six times at most by default, and
+tries that never reached an upstream come on top."""
 
 
 @dataclass(slots=True)

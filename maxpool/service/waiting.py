@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from maxpool.core.eligibility import Reason
 from maxpool.core.lease import Internal, Lease, Refusal, Wait
+from maxpool.wire.replies import STOPPING
 
 if TYPE_CHECKING:
     from maxpool.core.lease import LeaseRequest, Ticket
@@ -78,7 +79,7 @@ class WaitingRoom:
         if self.closed or not self._room(request.client_key, size):
             self.pool.cancel(found.ticket, now)
             if self.closed:
-                return Refusal(Reason.PAUSED, found.until, found.reason.value)
+                return Refusal(Reason.PAUSED, found.until, STOPPING)
             # It cannot wait: whoever serves without waiting may, a paid key among them.
             at_once = replace(request, max_wait_s=0.0)
             now_or_never = self.pool.acquire(at_once, now, exclude=exclude)
@@ -159,7 +160,7 @@ class WaitingRoom:
         for parked in self.parked.values():
             if not parked.result.done():
                 self.pool.cancel(parked.ticket, now)
-                parked.result.set_result(Refusal(Reason.PAUSED, None, "the server is stopping"))
+                parked.result.set_result(Refusal(Reason.PAUSED, None, STOPPING))
         if self._alarm is not None:
             self._alarm.cancel()
 

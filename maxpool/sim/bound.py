@@ -210,6 +210,6 @@ def _scipy() -> tuple[Any, Any]:
     except ImportError as error:
         raise MaxpoolError(
             "the bound needs scipy, which is not installed",
-            "Install it with: pip install 'maxpool[simulate]' (or leave the bound out: --no-bound)",
+            "Install it with: pip install '.[simulate]' in maxpool's folder (or leave the bound out: --no-bound)",
         ) from error
     return optimize, sparse

@@ -63,6 +63,7 @@ class Admin:
             account: {"GET": self.account, "PATCH": self.change, "DELETE": self.remove},
         }
         found |= {f"{account}/{a}": {"POST": self._act(a)} for a in ACCOUNT_ACTIONS}
+        found[f"{account}/confirm"] = {"POST": self.confirm}
         found |= {f"/admin/{a}": {"POST": self._command(a)} for a in POOL_ACTIONS}
         return found | {
             "/admin/reload": {"POST": self.reload},
@@ -118,6 +119,13 @@ class Admin:
         account_id = self.operator.account_id(request.path_params["account"])
         self.operator.remove(account_id)
         return Json({"removed": account_id})
+
+    async def confirm(self, request: Request) -> Response:
+        """Its credential may go where its `base_url` leads now."""
+        account_id = self.operator.account_id(request.path_params["account"])
+        await _body(request)
+        self.operator.confirm(account_id)
+        return self._shown(account_id)
 
     def _act(self, action: str) -> Handler:
         async def act(request: Request) -> Response:

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from maxpool.config.account import AccountConfig
+    from maxpool.core.binding import Binding
     from maxpool.core.cost import Candidate
     from maxpool.core.decisions import Decision, Explanation
     from maxpool.core.lease import LeaseRequest, Refusal
     from maxpool.core.pool import Pool
+    from maxpool.core.state import AccountState
     from maxpool.core.view import AccountView, PoolView
     from maxpool.service.roster import Roster
     from maxpool.service.traces import Trace
@@ -157,6 +159,7 @@ def explanation(found: Explanation, pool: Pool, now: float) -> Document:
         candidate["cached_tokens"] = tokens
         candidate["cached_share"] = round(min(tokens / size, 1.0), 4) if size else None
         candidate["order"] = _order(_before(pool, candidate["account_id"]))
+        candidate |= _told_by_strategies(pool.states[candidate["account_id"]], binding, now)
     return {
         "at": found.at,
         "strategy": found.strategy,
@@ -174,6 +177,17 @@ def explanation(found: Explanation, pool: Pool, now: float) -> Document:
         "counts": dict(found.counts),
         "home": None if binding is None else _name(pool, binding.home),
         **_move(found),
+    }
+
+
+def _told_by_strategies(state: AccountState, binding: Binding | None, now: float) -> Document:
+    """What strategies other than cost go by."""
+    week = state.quota.windows.get("7d")
+    return {
+        "week_used": state.quota.estimate("7d", now),
+        "week_ends_at": None if week is None else week.next_reset(now),
+        "in_flight": state.in_flight,
+        "own": binding is not None and binding.current == state.account.id,
     }
 
 

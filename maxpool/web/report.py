@@ -140,7 +140,7 @@ def verdict(
 ) -> str:
     """One sentence: how many can serve, how much is left, until when."""
     if not total:
-        return "no account is configured; add one to the configuration"
+        return _nobody(len(view.accounts))
     parts = [f"{ready} of {total} account{'s' if total != 1 else ''} ready"]
     if free_5h is not None:
         parts.append(f"{free_5h * 100:.0f} % of 5-hour capacity free")
@@ -155,6 +155,14 @@ def verdict(
         paid = any(a.account.paid and a.enabled and a.state in READY_STATES for a in view.accounts)
         parts.append(f"{'plans ' if paid else ''}dry at {_clock(empty_at)} at this pace")
     return ", ".join(parts)
+
+
+def _nobody(disabled: int) -> str:
+    """The verdict of a pool in which no account is enabled."""
+    if not disabled:
+        return "no account is configured; add one to the configuration"
+    all_of_them = f"all {disabled} accounts are" if disabled > 1 else "the only account is"
+    return f"{all_of_them} disabled; enable one: maxpool accounts enable NAME"
 
 
 def account(a: AccountView) -> dict[str, Any]:

@@ -81,7 +81,9 @@ class StatusPages:
         return Json({"ok": True})
 
     async def readyz(self, _request: Request) -> Response:
-        """Whether an account can serve: 200 or 503."""
+        """Whether an account can serve and the pool is not paused: 200, or 503 with the reason."""
         view = self.pool.view(self.clock.now())
         ready = sum(a.enabled and a.state in READY_STATES for a in view.accounts)
-        return Json({"ready": ready > 0, "accounts_ready": ready}, 200 if ready else 503)
+        reason = "paused" if view.paused else None if ready else "no account can serve"
+        said: dict[str, Any] = {"ready": reason is None, "accounts_ready": ready}
+        return Json(said if reason is None else {**said, "reason": reason}, 503 if reason else 200)

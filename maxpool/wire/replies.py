@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_RETRY_AFTER_S: Final = 60
 MAX_NAMES: Final = 6
+STOPPING: Final = "the server is stopping"
+"""The detail of a refusal `paused` that no person caused."""
 PING: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 _QUOTA: Final = (429, "rate_limit_error")
@@ -51,7 +53,7 @@ class _Cause:
     advice: str = ""
 
 
-_LOGIN_ADVICE: Final = "Check each account in the configuration: maxpool status tells why."
+_LOCKED_ADVICE: Final = "maxpool status tells which, and what to do."
 _CAUSES: Final[Mapping[Reason, _Cause]] = MappingProxyType(
     {
         Reason.QUOTA: _Cause(_QUOTA, "the quota of every account is used up"),
@@ -76,13 +78,17 @@ _CAUSES: Final[Mapping[Reason, _Cause]] = MappingProxyType(
         Reason.BREAKER: _Cause(_BUSY, "every account has just failed several times"),
         Reason.NETWORK: _Cause(_BUSY, "the upstream cannot be reached", "Check the network."),
         Reason.DRAINING: _Cause(_BUSY, "every account is draining"),
-        Reason.PAUSED: _Cause(_BUSY, "the pool is paused or the server is stopping"),
+        Reason.PAUSED: _Cause(_BUSY, "the pool is paused by hand", "Go on with: maxpool resume"),
         Reason.EXCLUDED: _Cause(_BUSY, "every account has been tried"),
-        Reason.LOCKED_OUT: _Cause(_LOGIN, "no account has a valid login", _LOGIN_ADVICE),
+        Reason.LOCKED_OUT: _Cause(
+            _LOGIN, "every account is locked: its login died or its base_url moved", _LOCKED_ADVICE
+        ),
         Reason.CLOSED: _Cause(_LOGIN, "the upstream has disabled every account"),
         Reason.FORBIDDEN: _Cause(_LOGIN, "the upstream forbids every account"),
         Reason.BILLING: _Cause(_LOGIN, "every account has a billing problem", "Check the balance."),
-        Reason.DISABLED: _Cause(_LOGIN, "every account is disabled", "Enable one in the config."),
+        Reason.DISABLED: _Cause(
+            _LOGIN, "every account is disabled", "Enable one: maxpool accounts enable NAME."
+        ),
         Reason.NO_ACCOUNTS: _Cause(
             _LOGIN, "no account is configured", "Add one: maxpool config show names the file."
         ),
@@ -99,6 +105,7 @@ _CAUSES: Final[Mapping[Reason, _Cause]] = MappingProxyType(
         ),
     }
 )
+_STOPPING: Final = _Cause(_BUSY, STOPPING)
 _OTHER_CAUSE: Final = _Cause(_BUSY, "no account can serve now")
 
 
@@ -140,6 +147,8 @@ def refusal(
     body says the same to programs, with how many accounts are `unavailable` for each reason.
     """
     cause = _CAUSES.get(refusal.reason, _OTHER_CAUSE)
+    if refusal.reason is Reason.PAUSED and refusal.detail == STOPPING:
+        cause = _STOPPING
     status, kind = cause.answer
     at = refusal.retry_at
     wait = None if at is None else max(at - now, 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from maxpool import Lease, QuotaExceeded
+from maxpool import AuthRejected, Lease, QuotaExceeded
 from maxpool.adapters.store import SqliteStateStore
 from maxpool.app.build import build, destinations_of, ids_of
 from maxpool.config.load import parse
@@ -89,6 +89,28 @@ async def test_an_account_that_moves_elsewhere_is_locked_until_confirmed(tmp_pat
     assert moved.health.state.value == "locked_out"
     built.bind_origins(["a"])
     assert moved.health.state.value == "ready"
+    await built.upstream.aclose()
+
+
+async def test_an_account_that_only_a_reload_brought_can_be_confirmed_too(tmp_path):
+    built = build(config(tmp_path, "[server]\nport = 1\n"))
+    built.apply(config(tmp_path))
+    built.apply(config(tmp_path, a="https://evil.example"))
+    (moved,) = built.origins.locked
+    built.operator.confirm(moved)
+    assert (states(built)["a"], built.origins.bound[moved]) == ("ready", "https://evil.example")
+    await built.upstream.aclose()
+
+
+async def test_a_refused_account_that_moves_on_this_machine_starts_afresh_there(tmp_path):
+    built = build(config(tmp_path, a="http://127.0.0.1:1000"))
+    (b,) = [i for i, s in built.pool.states.items() if s.account.name == "b"]
+    lease = built.pool.acquire(ask(), built.clock.now(), exclude=frozenset({b}))
+    assert isinstance(lease, Lease)
+    built.pool.release(lease, AuthRejected(), built.clock.now())
+    assert states(built)["a"] == "locked_out"
+    built.apply(config(tmp_path, a="http://127.0.0.1:2000"))
+    assert states(built)["a"] == "ready"
     await built.upstream.aclose()
 
 

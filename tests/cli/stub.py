@@ -71,16 +71,19 @@ class Stub:
 
 @contextmanager
 def serving(content: object, status: int = 200) -> Iterator[Stub]:
-    """A server that answers every GET with `content` (bytes as they are, else as JSON)."""
+    """A server that answers everything with `content` (bytes as they are, else as JSON)."""
     stub = Stub(content if isinstance(content, bytes) else json.dumps(content).encode(), status)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
             stub.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
             self.send_response(stub.status)
             self.send_header("content-length", str(len(stub.body)))
             self.end_headers()
             self.wfile.write(stub.body)
+
+        do_POST = do_PATCH = do_GET  # noqa: N815 - the base's names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             pass

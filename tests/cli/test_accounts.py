@@ -64,3 +64,30 @@ async def test_a_priority_is_set_and_told_how_long_it_holds(tmp_path):
 
 def test_a_priority_is_a_number(tmp_path):
     assert say(tmp_path, "accounts", "priority", "a", "high").exit_code == 2
+
+
+@pytest.mark.parametrize("before", [(), ("--",)])
+async def test_a_priority_below_zero_is_written_as_it_is(tmp_path, before):
+    async with rig() as it:
+        result = await run(it, tmp_path, "accounts", "priority", "c", *before, "-5")
+        assert (result.exit_code, (await it.state("c"))["priority"]) == (0, -5)
+        assert (await it.post()).account == "c"
+
+
+@pytest.mark.parametrize("wrong", ["1000001", "-1000001", "--jsno"])
+def test_a_priority_out_of_bounds_or_a_mistyped_option_is_a_wrong_usage(tmp_path, wrong):
+    assert say(tmp_path, "accounts", "priority", "a", wrong).exit_code == 2
+
+
+async def test_a_changed_base_url_is_confirmed_and_not_reset(tmp_path):
+    async with rig() as it:
+        account_id = it.proxy.operator.account_id("a")
+        it.proxy.origins.bound[account_id] = "https://elsewhere.example"
+        it.proxy.bind_origins()
+        refused = await run(it, tmp_path, "accounts", "reset", "a")
+        assert refused.exit_code == 1
+        assert "maxpool accounts confirm a" in refused.stderr.splitlines()[-1]
+        assert (await it.state("a"))["state"] == "locked_out"
+        done = await run(it, tmp_path, "accounts", "confirm", "a")
+        assert done.stdout.strip() == f"a may send its credential to {it.upstream.url} (now ready)."
+        assert (await it.post()).account == "a"

@@ -39,10 +39,15 @@ def test_the_key_of_the_environment_comes_first(folder, monkeypatch):
 
 VERBS = (
     ["accounts"],
+    ["accounts", "show", "a"],
     ["accounts", "disable", "a"],
+    ["accounts", "confirm", "a"],
+    ["accounts", "automatic"],
+    ["accounts", "priority", "a", "1"],
     ["sessions"],
     ["sessions", "move", "s", "a"],
     ["explain"],
+    ["explain", "a-request"],
     ["explain", "--model", "m"],
     ["pause"],
     ["resume"],
@@ -69,9 +74,28 @@ def test_a_key_is_sent_to_nobody_while_no_server_runs(folder):
 
 
 def test_no_key_is_said_with_what_to_do(folder):
+    tell(folder, "http://127.0.0.1:4000", "")
     with pytest.raises(MaxpoolError, match="no admin key") as caught:
-        control("http://127.0.0.1:1", None)
+        control(None, None)
     assert "MAXPOOL_ADMIN_KEY" in caught.value.hint
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_the_key_of_the_state_folder_is_sent_to_no_other_address(folder, runs):
+    with serving({"accounts": []}) as stub:
+        (folder / "admin.key").write_text("the-key")
+        if runs:
+            tell(folder, "http://127.0.0.1:4000", "the-key")
+        result = say(folder, "accounts", "--url", stub.url)
+        assert result.exit_code == 1
+        assert f"is not for {stub.url}, and is not sent there" in result.stderr
+        assert "MAXPOOL_ADMIN_KEY" in result.stderr.splitlines()[-1]
+        assert not stub.asked
+
+
+def test_the_running_servers_own_address_may_be_named(folder):
+    tell(folder, "http://127.0.0.1:4000", "the-key")
+    assert control("http://127.0.0.1:4000", None).key == "the-key"
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -89,6 +113,17 @@ def test_the_servers_own_words_end_a_refused_command():
     assert caught.value.hint == "Enable it first."
 
 
-def test_something_that_is_not_maxpool_is_said_as_such():
-    with serving(b"<html>") as stub, pytest.raises(MaxpoolError, match="is not maxpool"):
-        Control(url=stub.url, key="k").get("/accounts")
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [(b"<html>", 200), ({"status": "ok"}, 200), ([], 200), ({"detail": "Not Found"}, 404)],
+    ids=["html", "other json", "a list", "an error of another"],
+)
+def test_something_that_is_not_maxpool_is_said_as_such_by_every_verb(
+    tmp_path, verb, answer, status
+):
+    with serving(answer, status) as stub:
+        result = say(tmp_path, *verb, "--url", stub.url, MAXPOOL_ADMIN_KEY="k")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert f"what answers at {stub.url} is not maxpool (HTTP {status})" in result.stderr
+        assert result.stderr.splitlines()[-1] == "Name the right address with --url"

@@ -21,7 +21,7 @@ async def test_without_arguments_it_is_the_last_message(tmp_path):
         await it.post(path="/v1/messages/count_tokens")
         result = await run(it, tmp_path, "explain")
         assert result.exit_code == 0
-        assert result.stdout.startswith("a was chosen: no other account of its priority could")
+        assert result.stdout.startswith("a was chosen: no other account of its rank (priority")
         assert "session session-1" in result.stdout
 
 
@@ -47,7 +47,7 @@ async def test_what_would_happen_now_is_shown_and_nothing_is_sent(tmp_path):
             await it.admin("POST", f"/accounts/{name}/disable")
         nobody = await run(it, tmp_path, "explain", "--model", MODEL)
         assert nobody.exit_code == 4
-        assert nobody.stdout.startswith("No account can serve this now")
+        assert nobody.stdout.startswith("It would be refused: no account can serve this now")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from maxpool.cli.explain_view import explained, told, why
+from maxpool.cli.explain_view import ALONE, explained, told, why
 from maxpool.cli.tables import Table, plain
 from maxpool.core.cost import Cost
 from maxpool.core.eligibility import Reason
@@ -124,13 +124,28 @@ def test_what_the_owner_decided_comes_before_any_cost(own, other, said):
 def test_alone_it_needs_no_other_reason():
     alone = choice(candidate("a", True))
     assert why(alone, whole=True) == "no other account can serve"
-    assert why(alone) == "no other account of its priority could serve"
+    assert why(alone) == ALONE
     assert why(choice(candidate("a", True, {"preferred": True}))) == "you prefer it"
 
 
-def test_another_strategy_is_named():
-    found = choice(candidate("a", True), candidate("b"), strategy="round-robin")
-    assert "round-robin" in why(found)
+def test_another_strategy_says_its_own_word_and_the_costs_are_for_information():
+    rivals = [candidate("b"), candidate("c"), candidate("d", False, {"priority": 1})]
+    winner = {**candidate("a", True, quota=9.0), "week_used": 0.12}
+    found = explanation(strategy="least-used", candidates=[winner, *rivals])
+    shown = explained(found)
+    assert shown[0] == (
+        "a would be chosen: least-used: it has used 12 % of its week, the least of 3."
+    )
+    assert "The costs are for information only: the strategy is least-used." in shown
+    assert "for information" not in text(explained(explanation()))
+
+
+def test_after_a_failed_try_it_says_who_was_tried():
+    first = one_try(candidate("a", True), candidate("b"), outcome="overloaded")
+    shown = text(told(request(first, one_try(candidate("b", True)))))
+    assert f"Try 2 of 2: b, because a had been tried, and {ALONE}." in shown
+    again = text(told(request(first, one_try(candidate("a", True)))))
+    assert f"Try 2 of 2: a, because {ALONE}." in again
 
 
 def test_one_try_is_a_sentence_and_a_table_of_the_terms_that_matter():
@@ -213,7 +228,11 @@ def test_what_would_happen_now_names_winner_candidates_and_all_others_by_reason(
 
 
 @pytest.mark.parametrize(
-    ("waits", "said"), [(True, "would wait: quota, for 2 h"), (False, "refused")]
+    ("waits", "said"),
+    [
+        (True, "It would wait, for 2 h: no account can serve this now (quota)."),
+        (False, "It would be refused: no account can serve this now (quota)."),
+    ],
 )
 def test_when_nobody_can_serve_it_says_what_for(waits, said):
     found = explanation(

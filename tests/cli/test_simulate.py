@@ -67,12 +67,13 @@ def test_groups_of_families_and_strategies_are_spelled_out_once(heard):
 
 
 def test_wishes_reach_the_plan(heard, tmp_path):
-    simulate("--seed", "7", "--seed", "7", "--add", "pro", "--set", "warm_bonus=3", "--check",
-             "--no-bound", "--jobs", "3", "--html", str(tmp_path / "page.html"))  # fmt: skip
+    said = simulate("--seed", "7", "--seed", "7", "--add", "pro", "--set", "warm_bonus=3", "--check",
+                    "--no-bound", "--jobs", "3", "--html", str(tmp_path / "page.html"))  # fmt: skip
     plan = heard.plan
     assert (plan.seeds, plan.add, plan.bound, heard.jobs) == ((7,), ("pro",), None, 3)
     assert plan.settings.warm_bonus == 3.0
     assert plan.check_every > 0
+    assert f"Wrote {tmp_path / 'page.html'}" in said.stderr
     assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
@@ -85,6 +86,8 @@ def test_wishes_reach_the_plan(heard, tmp_path):
         (["--set", "warm_bonsu=3"], "did you mean warm_bonus"),
         (["--seeds", "2", "--seed", "3"], "give one of them"),
         (["--json", "--markdown"], "give one of them"),
+        (["--timing"], "give --json as well"),
+        (["--set", "slots_total=0"], "slots_total cannot be '0'"),
     ],
 )
 def test_wrong_usage_is_answered_with_the_right_one_and_2(arguments, said, heard, capsys):
@@ -96,7 +99,7 @@ def test_without_the_library_shares_are_of_the_offer_and_that_is_said(heard, mon
     monkeypatch.setattr(app, "bound_available", lambda: False)
     result = simulate()
     assert heard.plan.bound is None
-    assert "pip install 'maxpool[simulate]'" in result.stderr
+    assert "pip install '.[simulate]'" in result.stderr
     assert "of what was offered" in result.stdout
 
 

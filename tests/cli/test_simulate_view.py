@@ -1,4 +1,5 @@
 import io
+import re
 
 from rich.console import Console
 
@@ -53,3 +54,13 @@ def test_markdown_is_one_table_with_the_command_that_makes_it():
     assert first.startswith("| `cost` | 0.8579 ±0.0053 |  |")
     assert "+0.0526 ±0.0000" in second
     assert made.endswith("--seeds 2 --weeks 1 --markdown`")
+
+
+def test_every_column_is_explained_in_a_line_under_the_tables():
+    lines = plain(report())
+    below = lines[max(n for n, line in enumerate(lines) if not line) + 1 :]
+    told = dict(re.split(r"  +", line, maxsplit=1) for line in below)
+    heads = [name for name, _ in columns(report().tables[0]) if name != "strategy"]
+    assert list(told) == heads
+    assert all(told.values())
+    assert "{" not in "".join(told.values())

@@ -113,3 +113,12 @@ def test_the_source_trusts_the_servers_own_certificate(tmp_path):
     with serving(picture()) as stub:
         source = Source(url=stub.url, certificate=Path(tmp_path / "missing.pem"))
         assert source.look()["accounts"] == []
+
+
+def test_a_paused_pool_exits_with_4_and_says_what_ends_it():
+    shown = picture(account("a"))
+    shown["summary"]["paused"] = True
+    with serving(shown) as stub:
+        result = status("--url", stub.url)
+    assert result.exit_code == 4
+    assert result.stderr.strip().endswith("maxpool resume")

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from maxpool import AuthFinal, Command, Lease, Pool, QuotaExceeded, Success, TransientFailure, Wait
+from maxpool import (
+    AccountClosed,
+    AuthFinal,
+    Command,
+    CredentialChange,
+    Lease,
+    Pool,
+    QuotaExceeded,
+    Success,
+    TransientFailure,
+    Wait,
+)
 from tests.make import DAY, NOW, account, ask, lease, pool, state_of
 
 
@@ -46,15 +57,31 @@ def test_disabling_the_preferred_account_ends_the_preference():
     assert p.view(NOW).preferred is None
 
 
-def test_a_reset_ends_whatever_closed_an_account():
+def test_a_reset_ends_whatever_closed_an_account_but_a_lock():
     p = pool("a")
     running = [lease(p) for _ in range(6)]
     for one in running[:3]:
         p.release(one, TransientFailure(500), NOW)
     p.release(running[3], QuotaExceeded("7d", NOW + DAY), NOW)
-    p.release(running[4], AuthFinal("revoked"), NOW)
     assert does(p, "reset", "a")
     assert (state_of(p, "a"), p.view(NOW).accounts[0].failures) == ("ready", 0)
+
+
+@pytest.mark.parametrize("lock", ["refused", "dead", "closed later"])
+def test_a_reset_opens_no_account_whose_credential_is_dead(lock):
+    p = pool("a")
+    running = [lease(p) for _ in range(2)]
+    if lock == "refused":
+        p.release(running[0], AuthFinal("revoked"), NOW)
+    else:
+        p.credential("a", CredentialChange("dead", reason="its base_url changed"), NOW)
+    if lock == "closed later":
+        p.release(running[1], AccountClosed("on hold"), NOW)
+    before = p.snapshot(NOW)["accounts"]
+    assert not does(p, "reset", "a")
+    assert p.snapshot(NOW)["accounts"] == before
+    p.credential("a", CredentialChange("logged_in"), NOW)
+    assert state_of(p, "a") == "ready"
 
 
 def test_pausing_holds_and_resuming_lets_go():

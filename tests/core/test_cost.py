@@ -17,7 +17,7 @@ from maxpool.core.slope import Yardstick
 from maxpool.core.state import AccountState
 from tests.make import DAY, NOW, account, ask
 
-SETTINGS = PoolSettings()
+SETTINGS = PoolSettings(quota_steepness=3.0)
 
 
 def state(*readings: Reading, **given: Any) -> AccountState:
@@ -215,3 +215,12 @@ def test_a_prefix_past_its_believed_life_draws_its_session_a_little():
     warm = {"a": Warmth(NOW - 60, 20_000, proven=True, since=NOW - 400)}
     assert weigh(state(), warm=warm, home_id="a").warm == -SETTINGS.revisit_bonus
     assert weigh(state(), warm=warm, home_id="b").warm == 0.0
+
+
+@pytest.mark.parametrize("used", [1.0, 1.02, 1.5, 40.0])
+def test_an_account_beyond_full_that_is_still_allowed_is_dear_within_bounds(used):  # S1
+    s = state(Reading("7d", used, NOW + DAY, "allowed"))
+    s.quota.windows["7d"].slope.per_token = 1e-9
+    learned = prices(1_000.0)
+    learned.session_work, learned.session_count = 3_400.0, 1.0
+    assert weigh(s, prices=learned).outgrow == SETTINGS.outgrow_weight

@@ -74,6 +74,9 @@ def test_a_clock_that_goes_back_or_far_ahead_loses_nothing_and_stays_bounded():
     demand = Demand()
     demand.add(5.0, MONDAY)
     assert demand.add(5.0, MONDAY - 7200.0) is False
-    assert demand.add(1.0, MONDAY + 100 * WEEK_S) is True
+    assert demand.add(1.0, MONDAY + 100 * WEEK_S) is False  # nothing is learned from such a gap
+    assert demand.learned.count(None) == HOURS
+    demand.add(1.0, MONDAY)  # and back: it goes on at once
+    assert demand.add(1.0, MONDAY + 3600.0) is True
     assert len(demand.learned) == HOURS
     assert demand.cumulative == sorted(demand.cumulative)

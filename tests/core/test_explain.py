@@ -91,3 +91,25 @@ def test_a_move_is_priced_before_it_happens():
     told = p.explain(ask("s"), NOW + 2, exclude=frozenset({first.account_id}))
     assert told.lost_tokens == 40_003
     assert told.move_cost > 0.0
+
+
+def test_it_knows_the_ramp_of_an_account_that_comes_back_right_now():
+    p = pool("a")
+    p.release(lease(p), QuotaExceeded("5h", NOW + HOUR), NOW)
+    back = NOW + HOUR
+    for _ in range(12):
+        told = p.explain(ask(), back)
+        found = p.acquire(ask(), back)
+        assert told.chosen == (found.account_id if isinstance(found, Lease) else None)
+    told = p.explain(ask(), back)
+    assert told.waits_for is not None
+    assert told.waits_for.reason.value == "slots_full"
+
+
+def test_it_says_why_a_session_would_move():
+    p = pool("a", "b")
+    first = lease(p, NOW, "s")
+    p.release(first, Success(TokenUsage(3, 50, 0, 40_000)), NOW + 1)
+    told = p.explain(ask("s"), NOW + 2, exclude=frozenset({first.account_id}))
+    assert told.rebind == "need"
+    assert p.explain(ask("s"), NOW + 2).rebind is None

@@ -243,3 +243,13 @@ def test_accounts_at_their_slots_are_passed_over():
     p = pool(account("a", slots=1), account("b", slots=1))
     assert sorted(lease(p).account_id for _ in range(2)) == ["a", "b"]
     assert not isinstance(p.acquire(ask(), NOW), Lease)
+
+
+def test_an_account_that_borrows_the_yardstick_follows_it_between_leases():
+    p = pool("a", "b")
+    p.observe("b", unified(five=0.4), NOW)
+    taken = lease(p, NOW, exclude=frozenset("a"))
+    p.release(taken, Success(), NOW)
+    p.index.yardstick.learn("5h", 20.0, 1e-6)
+    p.index.renew_guesses(NOW)
+    assert p.states["b"].left < 2e6

@@ -211,3 +211,27 @@ def test_what_a_session_costs_is_a_running_mean():
             at = NOW + 10 * i + turn
             p.release(lease(p, at, f"s{i}"), Success(WHOLE), at)
     assert p.prices.session_mean == pytest.approx(4 * 7_510, rel=0.02)
+
+
+def test_clients_without_a_prompt_cache_teach_nothing_of_its_life():
+    p = pool("a")
+    for i in range(5):
+        one = lease(p, NOW + 30 * i, "s")
+        p.release(one, Success(TokenUsage(20_000, 100)), NOW + 30 * i)
+    assert p.bindings.lives.life("a", 300.0) == 300.0
+
+
+def test_a_session_that_came_back_before_it_left_teaches_nothing():
+    p = pool("a")
+    for at in (NOW, NOW - 2 * HOUR, NOW - 4 * HOUR):  # the clock is set back
+        p.release(lease(p, at, "s"), Success(TokenUsage(5, 100, 0, 20_000)), at)
+    assert p.bindings.lives.life("a", 300.0) == 300.0
+
+
+def test_a_slot_is_given_back_even_where_learning_fails():  # R12
+    p = pool("a")
+    one = lease(p)
+    p.prices.outputs["sonnet"] = None  # type: ignore[assignment]
+    with pytest.raises(TypeError):
+        p.release(one, Success(WHOLE), NOW)
+    assert (p.states["a"].in_flight, p.plan_in_flight, len(p.running)) == (0, 0, 0)

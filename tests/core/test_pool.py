@@ -625,11 +625,11 @@ def test_one_accounts_failure_spends_no_reserve():
     assert not isinstance(p.acquire(ask(), NOW, exclude=frozenset({"b"})), Lease)
 
 
-def test_a_reset_by_hand_clears_benches_and_locks():
+def test_a_reset_by_hand_clears_benches_and_a_closed_organisation():
     p = pool("a")
     one, two = lease(p), lease(p)
     p.release(one, QuotaExceeded("7d", NOW + DAY), NOW)
-    p.release(two, AuthRejected(), NOW)
+    p.release(two, AccountClosed("on hold"), NOW)
     assert p.command(Command("reset", "a"), NOW)
     assert isinstance(p.acquire(ask(), NOW), Lease)
 

@@ -48,7 +48,7 @@ def test_a_first_turn_that_reads_nothing_ends_the_preference():
     p = pool("a", "b")
     p.prefixes.heat("d", "a", NOW + 300)
     one = lease(p, NOW, "s", prefix_digest="d", exclude=frozenset("b"))
-    p.release(one, Success(TokenUsage(20_000, 10)), NOW + 1)
+    p.release(one, Success(TokenUsage(10, 10, 0, 20_000)), NOW + 1)
     assert p.prefixes.by_digest["d"].tokens == 0.0
 
 

@@ -173,3 +173,28 @@ def test_all_excluded_says_so():
     found = p.acquire(ask(), NOW, exclude=frozenset({"a"}))
     assert isinstance(found, Refusal)
     assert (found.reason, found.retry_at, found.counts) == ("excluded", None, {"excluded": 1})
+
+
+def test_who_waits_is_woken_when_a_reserve_opens_for_it():
+    reserve = account("r", reserve={"7d": 0.2}, emergency=True)
+    p = pool(account("a", slots=1), reserve)
+    p.observe("r", unified(seven=0.9, seven_reset=NOW + 3 * DAY), NOW)
+    lease(p)
+    held = p.acquire(ask(arrived_at=NOW), NOW)
+    assert isinstance(held, Wait)
+    wake = p.next_wake(NOW)
+    assert wake == NOW + 60.0
+    ((_, found),) = p.wake(wake)
+    assert isinstance(found, Lease)
+    assert found.account_id == "r"
+
+
+def test_a_ramp_refuses_nobody_whom_the_end_of_a_lease_would_serve():
+    p = pool(account("a", plan="pro"))
+    p.release(lease(p), QuotaExceeded("5h", NOW + 60), NOW)
+    back = NOW + 60
+    running = [lease(p, back) for _ in range(3)]
+    held = p.acquire(ask(max_wait_s=0.5, arrived_at=back), back)
+    assert isinstance(held, Wait)
+    p.release(running[0], Success(), back + 0.2)
+    assert [type(found) for _, found in p.wake(back + 0.2)] == [Lease]

@@ -16,24 +16,44 @@ def read(slope: Slope, *pairs: tuple[float, float]) -> list[bool]:
     return [slope.read(used, spent, STEP, SETTINGS) for used, spent in pairs]
 
 
-def test_a_rise_of_ten_points_teaches_what_a_token_fills():
-    slope = Slope()
-    assert read(slope, (0.10, 0.0), (0.15, 5e4), (0.20, 1e5)) == [False, False, True]
+def lesson(slope: Slope, spent: float = 2e5, used: float = 0.3) -> Slope:
+    """A slope that learned 1e-6 from two lessons that agree."""
+    assert read(slope, (used - 0.2, spent - 2e5), (used - 0.1, spent - 1e5)) == [False, False]
+    assert read(slope, (used, spent)) == [True]
+    return slope
+
+
+def test_two_rises_of_ten_points_that_agree_teach_what_a_token_fills():
+    slope = lesson(Slope())
     assert slope.per_token == pytest.approx(1e-6)
     assert (slope.n, slope.spread) == (1, None)
 
 
-def test_later_lessons_are_smoothed_seven_to_three():
+def test_one_rise_alone_may_be_another_programs_doing():
     slope = Slope()
-    read(slope, (0.1, 0.0), (0.2, 1e5), (0.32, 2e5))
+    read(slope, (0.30, 0.0), (0.42, 500.0), (0.53, 1.1e5), (0.64, 2.2e5))
+    assert slope.per_token == pytest.approx(
+        1e-6, rel=0.01
+    )  # not the 240 times as much of the first
+
+
+def test_later_lessons_are_smoothed_seven_to_three():
+    slope = lesson(Slope())
+    read(slope, (0.42, 3e5))
     assert slope.per_token == pytest.approx(0.7 * 1e-6 + 0.3 * 1.2e-6)
     assert slope.spread == pytest.approx(0.2)
 
 
+def test_a_value_that_proves_far_too_large_is_given_up_not_smoothed():
+    slope = lesson(Slope())
+    slope.per_token = 1e-4
+    read(slope, (0.41, 4e5), (0.52, 5e5))
+    assert slope.per_token == pytest.approx((0.11 / 2e5 + 1.1e-6) / 2)
+
+
 def test_a_jump_that_our_own_burn_cannot_explain_is_outside_use_and_teaches_nothing():
-    slope = Slope()
-    read(slope, (0.1, 0.0), (0.2, 1e5))
-    assert read(slope, (0.5, 2e5)) == [False]
+    slope = lesson(Slope())
+    assert read(slope, (0.6, 3e5)) == [False]
     assert slope.per_token == pytest.approx(1e-6)
     assert slope.outside == pytest.approx(0.2)
 
@@ -46,11 +66,10 @@ def test_a_rise_without_any_work_of_ours_is_outside_use():
 
 
 def test_after_some_contradictions_in_a_row_the_learned_value_itself_is_doubted():
-    slope = Slope()
-    read(slope, (0.1, 0.0), (0.2, 1e5))
-    for i in range(1, 5):  # the plan holds a fifth of what it held
-        read(slope, (0.2 + 0.15 * i, 1e5 + 3e4 * i))
-    assert slope.per_token == pytest.approx(0.15 / 3e4)
+    slope = lesson(Slope())
+    for i in range(1, 6):  # the plan holds a fifth of what it held
+        read(slope, (0.3 + 0.12 * i, 2e5 + 2.4e4 * i))
+    assert slope.per_token == pytest.approx(0.12 / 2.4e4)
 
 
 def test_less_than_before_begins_anew_and_a_new_window_forgets_the_others_use():
@@ -64,8 +83,8 @@ def test_less_than_before_begins_anew_and_a_new_window_forgets_the_others_use():
 
 
 def test_rounding_alone_is_nobodys_use():
-    slope = Slope()
-    read(slope, (0.1, 0.0), (0.2, 1e5), (0.21, 1.001e5))
+    slope = lesson(Slope())
+    read(slope, (0.31, 2.001e5))
     assert slope.outside == 0.0
 
 

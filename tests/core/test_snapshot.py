@@ -207,3 +207,37 @@ def test_a_snapshot_that_cannot_be_read_says_so(data):  # O2
     with pytest.raises(StateError) as caught:
         Pool.restore(data, [account("a")], None, NOW)
     assert caught.value.hint
+
+
+def test_numbers_that_are_none_never_stop_the_pool():  # S17, O2
+    p = pool("a")
+    p.release(lease(p, NOW, "s"), Success(TokenUsage(5, 100, 0, 20_000)), NOW)
+    saved = p.snapshot(NOW)
+    nan, inf = float("nan"), float("inf")
+    saved["prices"].update(mean=None, session_work=nan, outputs={"sonnet": inf})
+    saved["learned"]["demand"][3] = nan
+    saved["learned"]["yardstick"] = {"5h": inf}
+    saved["learned"]["lives"] = [["", 300.0, 5, [1.0], [0.0], [2.0]]]
+    saved["accounts"]["a"]["health"]["open_until"] = inf
+    saved["accounts"]["a"]["model_benches"] = {"m": ["model_missing", inf]}
+    saved["accounts"]["a"]["total"]["a field of tomorrow"] = 5
+    restored = Pool.restore(saved, [account("a")], None, NOW)
+    later = NOW + 2 * HOUR
+    one = lease(restored, later, "s")
+    restored.release(one, Success(TokenUsage(5, 100, 20_000)), later)
+    json.dumps(restored.snapshot(later), allow_nan=False)
+    assert restored.states["a"].in_flight == 0
+
+
+def test_a_snapshot_of_the_version_before_is_taken_as_far_as_it_goes():
+    p = pool("a")
+    p.release(lease(p, NOW, "s"), Success(TokenUsage(5, 100, 0, 20_000)), NOW)
+    saved = p.snapshot(NOW)
+    del saved["learned"], saved["prices"]["session_work"], saved["prices"]["session_count"]
+    for window in saved["accounts"]["a"]["windows"]:
+        del window["slope"]
+    for binding in saved["bindings"]:
+        binding["warm"] = {a: w[:3] for a, w in binding["warm"].items()}
+    restored = Pool.restore(saved, [account("a")], None, NOW)
+    assert restored.bindings.by_key["s"].home == "a"
+    assert restored.bindings.by_key["s"].warm_at("a", NOW + 1) is not None

@@ -154,3 +154,10 @@ def test_a_key_has_no_ramp_and_a_new_account_neither():
     p.index.place("k", NOW)
     p.index.advance(NOW + 6)
     assert p.states["k"].ramp_slots(NOW + 6, p.settings) == 500
+
+
+def test_a_clock_set_back_ends_the_ramp_rather_than_making_it_last():
+    s = state()
+    s.opened_at = NOW
+    assert s.ramp_slots(NOW, SETTINGS) == 12
+    assert s.ramp_slots(NOW - HOUR, SETTINGS) == 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from maxpool import Lease, LeaseRequest, Pool, Success
+from maxpool import Command, Lease, LeaseRequest, Pool, Success
 from maxpool.core.strategy import STRATEGIES
 from tests.make import DAY, NOW, account, ask, key, lease, pool, unified
 
@@ -92,3 +92,28 @@ def test_no_strategy_uses_an_account_that_cannot_serve(name):
     one = p.acquire(ask("s"), NOW, exclude=frozenset("b"))
     assert isinstance(one, Lease)
     assert one.account_id == "c"
+
+
+def test_who_is_new_or_was_away_catches_nothing_up():
+    p = pool("a", "b", strategy="weighted")
+    taken(p, 100)
+    p.add(account("c"), NOW + 200)
+    chosen = taken(p, 30)
+    assert all(8 <= chosen.count(name) <= 12 for name in "abc")
+
+
+def test_the_owners_new_order_counts():
+    p = pool("a", "b", "c", strategy="ordered")
+    p.reorder(["c", "a"])
+    assert taken(p, 1) == ["c"]
+    p.states["c"].enabled = False
+    p.index.place("c", NOW)
+    assert lease(p).account_id == "a"
+
+
+def test_a_key_that_a_person_prefers_serves_whatever_it_costs():
+    p = pool("a", key("k"), key_price="never")
+    p.command(Command("prefer", "k"), NOW)
+    assert lease(p).account_id == "k"
+    p.command(Command("drain", "a"), NOW)
+    assert lease(p).account_id == "k"

@@ -152,7 +152,7 @@ def test_without_scipy_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
     with pytest.raises(MaxpoolError) as caught:
         bound(world(hidden(), *crowd(1)))
-    assert "pip install 'maxpool[simulate]'" in caught.value.hint
+    assert "pip install '.[simulate]'" in caught.value.hint
 
 
 def test_whether_the_library_is_there_is_known_without_loading_it():

@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from maxpool.core.lease import CredentialChange
 from maxpool.sim import faults
 from maxpool.sim.faults import HangFault
 from tests.rig import ADMIN_KEY, JSON, MODEL, ask, key, request_bytes, rig, until
@@ -161,6 +162,37 @@ async def test_a_reset_brings_back_what_was_benched():
         assert (await it.state("a"))["state"] == "closed"
         assert (await it.admin("POST", "/accounts/a/reset")).json["state"] == "ready"
         assert (await it.post(ask("another"))).account == "a"
+
+
+async def test_a_reset_opens_no_account_that_moved_elsewhere_and_a_confirmation_does():  # X5
+    async with rig() as it:
+        it.proxy.origins.bound[it.proxy.operator.account_id("a")] = "https://elsewhere.example"
+        it.proxy.bind_origins()
+        got = await it.admin("POST", "/accounts/a/reset")
+        assert got.error == (409, "invalid_request_error")
+        assert "maxpool accounts confirm a" in got.json["error"]["message"]
+        assert (await it.state("a"))["state"] == "locked_out"
+        assert "maxpool accounts confirm a" in (await it.state("a"))["unavailable"]["detail"]
+        assert (await it.admin("POST", "/accounts/a/confirm")).json["state"] == "ready"
+        assert (await it.admin("POST", "/accounts/a/confirm")).status == 409
+        assert (await it.admin("POST", "/accounts/a/reset")).json["state"] == "ready"
+
+
+async def test_a_reset_vouches_for_no_dead_login():
+    async with rig() as it:
+        account_id = it.proxy.operator.account_id("a")
+        it.proxy.pool.credential(account_id, CredentialChange("dead", reason="revoked"), 0.0)
+        got = await it.admin("POST", "/accounts/a/reset")
+        assert (got.status, it.proxy.pool.states[account_id].credential.dead) == (409, "revoked")
+        assert "a is locked (revoked)" in got.json["error"]["message"]
+
+
+@pytest.mark.parametrize("priority", [1_000_001, -1_000_001, 10**30])
+async def test_a_priority_has_bounds(priority):
+    async with rig() as it:
+        got = await it.admin("PATCH", "/accounts/a", {"priority": priority})
+        assert got.error == (400, "invalid_request_error")
+        assert (await it.state("a"))["priority"] == 0
 
 
 async def test_reload_tells_what_is_wrong_and_stop_asks_the_server():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from maxpool import AuthRejected, Command, QuotaExceeded, Refusal, Success, TokenUsage
 from maxpool.core.eligibility import Reason
 from maxpool.service.stats import Stats
@@ -91,6 +93,18 @@ def test_a_pool_that_burns_faster_than_it_refills_says_when_it_is_dry():
 
 def test_an_empty_pool_says_what_to_do():
     assert "add one" in status(pool())["summary"]["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [("a", "the only account is disabled"), ("ab", "all 2 accounts are disabled")],
+)
+def test_a_pool_whose_accounts_are_all_disabled_says_how_to_enable_one(names, said):
+    p = pool(*names)
+    for name in names:
+        p.command(Command("disable", name), NOW)
+    verdict = status(p)["summary"]["verdict"]
+    assert verdict == f"{said}; enable one: maxpool accounts enable NAME"
 
 
 def test_a_pause_by_hand_is_in_the_verdict():

@@ -57,5 +57,16 @@ async def test_ready_means_that_an_account_can_serve():
         assert json.loads((await it.get("/readyz")).body) == {"ready": True, "accounts_ready": 3}
         for state in it.proxy.pool.states.values():
             state.enabled = False
-        assert (await it.get("/readyz")).status == 503
+        got = await it.get("/readyz")
+        assert (got.status, got.json["reason"]) == (503, "no account can serve")
         assert (await it.get("/healthz")).status == 200
+
+
+async def test_a_paused_pool_is_not_ready_and_says_why():
+    async with rig() as it:
+        await it.admin("POST", "/pause")
+        got = await it.get("/readyz")
+        assert got.status == 503
+        assert got.json == {"ready": False, "accounts_ready": 3, "reason": "paused"}
+        await it.admin("POST", "/resume")
+        assert (await it.get("/readyz")).status == 200

@@ -11,6 +11,7 @@ from maxpool.core.eligibility import Reason
 from maxpool.core.lease import Refusal
 from maxpool.wire.replies import (
     PING,
+    STOPPING,
     auth_failure,
     error,
     models,
@@ -166,3 +167,23 @@ def test_the_model_list_has_the_shape_clients_page_through():
         "first_id": None,
         "last_id": None,
     }
+
+
+def test_a_pause_by_hand_says_who_ends_it_and_a_stopping_server_does_not():
+    paused = told(refused(Reason.PAUSED, None))["error"]["message"]
+    assert "the pool is paused by hand" in paused
+    assert paused.endswith("maxpool resume")
+    stopping = refusal(
+        Refusal(Reason.PAUSED, None, STOPPING), now=NOW, request_id="r1", names=NAMES
+    )
+    said = told(stopping)["error"]["message"]
+    assert said == "maxpool: the server is stopping (home, work)."
+
+
+def test_accounts_disabled_by_hand_are_enabled_by_a_command():
+    said = told(refused(Reason.DISABLED, None))["error"]["message"]
+    assert said.endswith("maxpool accounts enable NAME.")
+
+
+def test_a_locked_pool_is_not_told_that_its_logins_died_when_an_address_moved():
+    assert "base_url moved" in told(refused(Reason.LOCKED_OUT, None))["error"]["message"]
