@@ -227,7 +227,11 @@ class Selector:
         if home.in_flight < home.soft_limit(now, s):
             return None
         others = [r for r in found.ranks if r[-1] != home_id and r[0] == best[0]]
-        if any(r[1][0] - best[1][0] <= s.home_wait_gap for r in others):
+        alike = [r[1][0] for r in others]
+        if found.terms is not None:  # those that stood behind the weighed ones, too
+            for behind in found.behind:
+                alike += [one.cost.total for _, one in found.terms.rest(behind)]
+        if any(total - best[1][0] <= s.home_wait_gap for total in alike):
             return None
         return Blocked(Unavailable(Reason.HOME_BUSY, until), {Reason.HOME_BUSY.value: 1})
 

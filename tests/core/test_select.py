@@ -16,6 +16,7 @@ from maxpool import (
     QuotaExceeded,
     Refusal,
     Success,
+    TokenUsage,
     Wait,
 )
 from maxpool.core import select
@@ -198,3 +199,18 @@ def test_a_ramp_refuses_nobody_whom_the_end_of_a_lease_would_serve():
     assert isinstance(held, Wait)
     p.release(running[0], Success(), back + 0.2)
     assert [type(found) for _, found in p.wake(back + 0.2)] == [Lease]
+
+
+@pytest.mark.parametrize(("gap", "waits"), [(8.0, False), (0.01, True)])
+def test_a_session_waits_for_its_crowded_home_only_where_all_others_are_much_dearer(gap, waits):
+    p = pool("a", "b", "c", home_wait_s=15.0, home_wait_gap=gap, warm_bonus=1.0, soft_slots=2.0)
+    first = lease(p, NOW, "s")
+    home = first.account_id
+    p.release(first, Success(TokenUsage(5, 100, 0, 20_000)), NOW)
+    others = frozenset(p.states) - {home}
+    for _ in range(2):
+        lease(p, NOW + 1, exclude=others)
+    for name in others:
+        lease(p, NOW + 1, exclude=frozenset(p.states) - {name})
+    found = p.acquire(ask("s", arrived_at=NOW + 1, max_wait_s=60), NOW + 1)
+    assert isinstance(found, Wait) is waits
