@@ -64,3 +64,14 @@ def test_prefixes_and_their_accounts_are_bounded_and_forgotten():  # S19
     )
     prefixes.forget_account("b8")
     assert all("b8" not in p.warm for p in prefixes.by_digest.values())
+
+
+def test_a_shared_prefix_counts_against_a_small_rest_of_the_sessions_own():
+    p = pool("a", "b")
+    first = lease(p, NOW, "s", input_tokens=5_000, exclude=frozenset("b"))
+    p.release(first, Success(TokenUsage(5, 100, 0, 5_000)), NOW)
+    p.prefixes.heat("d", "b", NOW + 300)
+    p.prefixes.learn("d", 60_000)
+    taken = lease(p, NOW + 5, "s", input_tokens=100_000, prefix_digest="d")
+    assert taken.account_id == "b"
+    assert taken.decision.cost.prefix < 0.0
