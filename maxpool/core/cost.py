@@ -178,10 +178,17 @@ def week_of(look: Look, now: float, demand: Demand) -> Week:
 
 
 def reckon(
-    state: AccountState, now: float, demand: Demand, yardstick: Yardstick, settings: PoolSettings
+    state: AccountState,
+    now: float,
+    demand: Demand,
+    yardstick: Yardstick,
+    settings: PoolSettings,
+    *,
+    changes: bool = True,
 ) -> Look:
     """Set what of the account's quota enters its cost: it holds until the account's next change."""
-    look = state.quota.look(now, settings, yardstick, state.account.plan_weight)
+    weight = state.account.plan_weight
+    look = state.quota.look(now, settings, yardstick, weight, changes=changes)
     short = state.quota.windows.get("5h")
     state.shut = short is not None and short.expired(now)
     state.week = week_of(look, now, demand)

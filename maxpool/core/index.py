@@ -190,7 +190,7 @@ class Index:
             self.place(account_id, now)
             return
         self._leave(account_id, place)
-        self._reckon(state, now)
+        self._reckon(state, now, changes=False)
         self._line_up(state, place, now)
 
     def _line_up(self, state: AccountState, place: Place, now: float) -> None:
@@ -224,12 +224,12 @@ class Index:
         place.entry = (week.order, state.lease_order, state.account.id, state.left)
         insort(lane.entries, place.entry)
 
-    def _reckon(self, state: AccountState, now: float) -> float | None:
+    def _reckon(self, state: AccountState, now: float, *, changes: bool = True) -> float | None:
         """What of the account's plan and quota enters its cost; returns when its quota changes."""
         known = state.limit
         if known is None or known[0] is not state.account or known[1] is not self.settings:
             state.limit = (state.account, self.settings, state.base_limit(self.settings))
-        look = reckon(state, now, self.demand, self.yardstick, self.settings)
+        look = reckon(state, now, self.demand, self.yardstick, self.settings, changes=changes)
         if look.guessed:
             self.guessed.add(state.account.id)
         return look.changes_at

@@ -119,9 +119,15 @@ class Quota:
         return used if found <= used else min(found, max(used, 1.0))
 
     def look(
-        self, now: float, settings: PoolSettings, yardstick: Yardstick, plan_weight: float
+        self,
+        now: float,
+        settings: PoolSettings,
+        yardstick: Yardstick,
+        plan_weight: float,
+        *,
+        changes: bool = True,
     ) -> Look:
-        """Everything that choosing needs, in one pass."""
+        """Everything that choosing needs, in one pass; `changes`: also when that is over."""
         changes_at = self.bucket_closed_until
         if changes_at is not None and changes_at <= now:
             changes_at = None
@@ -130,7 +136,7 @@ class Quota:
         room, guessed = math.inf, False
         week, week_used = None, None
         for name, window in self.windows.items():
-            at = window.next_change(now, settings.quota_without_reset_s)
+            at = window.next_change(now, settings.quota_without_reset_s) if changes else None
             if at is not None and (changes_at is None or at < changes_at):
                 changes_at = at
             if name not in ACCOUNT_WINDOWS:
