@@ -174,6 +174,7 @@ class Maxpool:
             state = self.pool.states.get(account.id)
             if state is None or state.account != account:
                 self.pool.update(account, now)
+        self.pool.reorder(fresh)
         preferred = self.pool.states.get(self.pool.selector.preferred or "")
         if preferred is not None and not preferred.enabled:
             self.pool.command(Command("automatic"), now)

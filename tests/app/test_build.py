@@ -69,6 +69,17 @@ sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
 """
 
 
+async def test_a_newcomer_in_front_of_the_list_is_the_first_of_the_ordered_strategy(tmp_path):
+    built = build(config(tmp_path, '[pool]\nstrategy = "ordered"\n' + TWO))
+    front = '[pool]\nstrategy = "ordered"\n[[accounts]]\nname = "c"\nsecret = "env:C"\n'
+    front += 'base_url = "https://c.example"\n'
+    built.apply(config(tmp_path, front + TWO))
+    lease = built.pool.acquire(ask(), built.clock.now())
+    assert isinstance(lease, Lease)
+    assert built.pool.states[lease.account_id].account.name == "c"
+    await built.upstream.aclose()
+
+
 async def test_a_reload_never_takes_the_key_off_a_socket_beyond_loopback(tmp_path):  # X2
     built = build(config(tmp_path, OPEN + TWO))
     assert built.app.rules.require_key
