@@ -375,6 +375,7 @@ def _pool(
         return Pool(accounts, settings, now)
     for account in accounts:
         pool.add(account, now)
+    pool.reorder(account.id for account in accounts)
     for account in accounts:
         # These secrets live in the config: starting again is how their owner renews them.
         if pool.states[account.id].health.state.value == "locked_out":
