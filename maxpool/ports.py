@@ -170,3 +170,137 @@ class SecretSource(Protocol):
     def resolve(self, reference: str) -> Secret:
         """The secret behind `env:NAME`, `file:PATH` or `command:...`; raises `errors.SecretError`."""
         ...
+
+
+class Vault(Protocol):
+    """Where credentials rest: one text per account id. Blocking, but never longer than its own limit.
+
+    Every method raises `errors.SecretError` when the vault cannot be used now (locked, gone, stuck,
+    wrong key); a missing entry is no error.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where entries are kept, for people: "the OS keyring (GNOME Keyring)", a file's path."""
+        ...
+
+    def get(self, name: str) -> Secret | None:
+        """The entry, None when there is none."""
+        ...
+
+    def put(self, name: str, value: Secret) -> None:
+        """Write an entry; it is durable when this returns, and the old one holds when it raises."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove an entry; nothing happens when there is none."""
+        ...
+
+
+class Held(Protocol):
+    """A credential's refresh lock while it is held by this task."""
+
+    def release(self) -> None:
+        """Give it up. Idempotent; it also ends with the process."""
+        ...
+
+
+class RefreshLocks(Protocol):
+    """One refresh per credential at a time, over every process (and, elsewhere, machine) that may.
+
+    Blocking: call it from a worker thread.
+    """
+
+    def acquire(self, account_id: str, timeout_s: float) -> Held | None:
+        """The lock, or None when somebody else still has it after `timeout_s`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A refresh that was begun and of whose end nothing is known: its token may be used up."""
+
+    account_id: str
+    fingerprint: str
+    at: float
+
+
+class RefreshJournal(Protocol):
+    """What must be known of refreshes after a crash. Each call is durable when it returns; blocking.
+
+    Holds no token: fingerprints, and whole SHA-256 digests of dead ones. Raises `errors.StateError`.
+    """
+
+    def begin(self, account_id: str, fingerprint: str, at: float) -> None:
+        """A refresh token is about to be sent."""
+        ...
+
+    def end(self, account_id: str) -> None:
+        """The answer is stored, or surely nothing was processed."""
+        ...
+
+    def begun(self) -> tuple[Begun, ...]:
+        """Every refresh without an end."""
+        ...
+
+    def bury(self, account_id: str, token_digest: str, reason: str, at: float) -> None:
+        """Remember a refresh token as dead, by its SHA-256 in hex."""
+        ...
+
+    def dead(self, token_digest: str) -> str | None:
+        """Why that refresh token is dead, None when it is not known to be."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPair:
+    """What a token endpoint gave. `expires_in_s` None when it did not say."""
+
+    access_token: Secret
+    refresh_token: Secret | None
+    expires_in_s: float | None
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The token endpoint refused for good (RFC 6749 section 5.2): `error` is its code."""
+
+    error: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retryable:
+    """Surely nothing was processed: refused, DNS, connect timeout, 429 or 5xx."""
+
+    detail: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ambiguous:
+    """The request may have been processed and its answer is lost: never to be sent again."""
+
+    detail: str
+
+
+TokenResult = TokenPair | Rejected | Retryable | Ambiguous
+
+
+class TokenEndpoint(Protocol):
+    """An OAuth profile's token endpoint, and what else it tells of a login."""
+
+    async def exchange(
+        self, code: Secret, *, verifier: Secret, redirect_uri: str, state: str
+    ) -> TokenResult:
+        """Exchange an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
+        ...
+
+    async def refresh(self, refresh_token: Secret, scopes: Sequence[str]) -> TokenResult:
+        """Exchange a refresh token, once: nothing here sends it a second time."""
+        ...
+
+    async def revoke(self, token: Secret) -> bool:
+        """End the login at the provider; False when it has no such endpoint or did not answer well."""
+        ...

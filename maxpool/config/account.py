@@ -6,6 +6,7 @@ at what depends on more than one key. No secret is ever held here, only where it
 
 import hashlib
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
@@ -14,6 +15,7 @@ from maxpool.config.fields import (
     AuthHeader,
     BaseUrl,
     EventName,
+    FilePath,
     HeaderName,
     HeaderText,
     HeaderValue,
@@ -33,16 +35,17 @@ from maxpool.config.fields import (
 
 EVERY_PROGRAM: Final = "*"
 CLAUDE_CODE: Final = "claude-code"
+OF_CLAUDE_CODE: Final = frozenset({"subscription", "home"})
+"""Kinds that only Claude Code itself may use, unless an entry says otherwise."""
 
-_LATER_KINDS: Final = frozenset({"oauth", "client", "home"})
 _LATER_FORMATS: Final = frozenset({"openai-chat", "openai-responses"})
 
 
 def _kind(value: object) -> object:
-    if isinstance(value, str) and value in _LATER_KINDS:
+    if value == "client":
         raise wrong(
-            f"is {value}, which this version does not serve yet",
-            'the kinds served now are "api_key", "subscription" and "provider"',
+            "is client, which is no account of the file: such logins come with the requests",
+            '[pool] client_login = "first"',
         )
     return value
 
@@ -61,12 +64,15 @@ class AccountConfig(Section):
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None
     name: Name
-    kind: Annotated[Literal["api_key", "subscription", "provider"], BeforeValidator(_kind)] = (
-        "api_key"
-    )
+    kind: Annotated[
+        Literal["api_key", "subscription", "oauth", "home", "provider"], BeforeValidator(_kind)
+    ] = "api_key"
     provider: Name | None = None
     plan: Plan | None = None
     secret: SecretReference | None = None
+    oauth: Name | None = None
+    config_dir: FilePath | None = None
+    terms_accepted: Annotated[date, Field(strict=False)] | None = None
     base_url: BaseUrl | None = None
     allow_http: bool = False
     format: Annotated[Literal["anthropic"], BeforeValidator(_format)] = "anthropic"
@@ -82,6 +88,7 @@ class AccountConfig(Section):
     serves: Names | None = None
     profiles: Names | None = None
     slots: Annotated[int, Field(ge=1)] | None = None
+    probes: bool = True
     auth_header: AuthHeader = "auto"
     headers: Mapping[HeaderText, HeaderValue] = {}
     strip_beta_headers: Names = ()
@@ -103,9 +110,10 @@ class AccountConfig(Section):
         """The programs served, None for every program.
 
         A subscription serves Claude Code only: the provider's terms (README, "Accounts and terms").
+        A home serves nobody here: its client talks to the provider by itself.
         """
         if self.serves is None:
-            return frozenset({CLAUDE_CODE}) if self.kind == "subscription" else None
+            return frozenset({CLAUDE_CODE}) if self.kind in OF_CLAUDE_CODE else None
         return None if EVERY_PROGRAM in self.serves else frozenset(self.serves)
 
 

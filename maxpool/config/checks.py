@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from maxpool.config.account import CLAUDE_CODE, AccountConfig, ClientKeyConfig
+from maxpool.config.account import CLAUDE_CODE, OF_CLAUDE_CODE, AccountConfig, ClientKeyConfig
 from maxpool.config.fields import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from maxpool.config.locate import Path
-    from maxpool.config.model import QueueConfig, ServerConfig, UpstreamConfig
+    from maxpool.config.model import ProbesConfig, QueueConfig, ServerConfig, UpstreamConfig
+    from maxpool.config.oauth import OAuthProfileConfig
 
+
+PROBE_GAP_MIN_S = 300.0
 
 PLANS = ("max_20x", "max_5x", "pro", "team", "enterprise")
 """What a plan may be called; any other text counts as the first, the largest."""
@@ -40,6 +43,8 @@ class Parts:
     server: ServerConfig | None = None
     upstream: UpstreamConfig | None = None
     queue: QueueConfig | None = None
+    probes: ProbesConfig | None = None
+    oauth: Mapping[str, OAuthProfileConfig] | None = None  # None: one of them is wrong by itself
     accounts: Sequence[tuple[int, AccountConfig]] = ()
     client_keys: Sequence[tuple[int, ClientKeyConfig]] = ()
     names: Sequence[tuple[str, int, str]] = ()  # section, position, name: of invalid entries too
@@ -53,6 +58,11 @@ def find(parts: Parts) -> Iterator[Finding]:
         yield from _plain_http(("upstream",), parts.upstream.base_url, parts.upstream.allow_http)
     if parts.queue is not None:
         yield from _queue(parts.queue)
+    if parts.probes is not None:
+        yield from _probes(parts.probes)
+    if parts.oauth is not None:
+        yield from profiles(parts.oauth)
+        yield from unknown_profiles(parts.accounts, parts.oauth)
     yield from _unique(parts)
     yield from _one_login_each(parts)
     for index, key in parts.client_keys:
@@ -85,17 +95,25 @@ def _server(server: ServerConfig, has_keys: bool) -> Iterator[Finding]:
         )
 
 
+def _probes(probes: ProbesConfig) -> Iterator[Finding]:
+    if probes.gap_s < PROBE_GAP_MIN_S:
+        message = "must be at least 5min: usage endpoints refuse who asks more often"
+        yield Finding(path=("probes", "gap"), message=message)
+    if probes.gap_max_s < probes.gap_s:
+        yield Finding(path=("probes", "gap_max"), message="must not be shorter than gap")
+
+
 def _queue(queue: QueueConfig) -> Iterator[Finding]:
     if queue.max_wait_allowed_s < queue.max_wait_s:
         message = "must not be shorter than max_wait: it is the longest wait a client may ask for"
         yield Finding(path=("queue", "max_wait_allowed"), message=message)
 
 
-def _plain_http(path: Path, base_url: str, allowed: bool) -> Iterator[Finding]:
-    parts = urlsplit(base_url)
+def _plain_http(path: Path, url: str, allowed: bool, key: str = "base_url") -> Iterator[Finding]:
+    parts = urlsplit(url)
     if parts.scheme == "http" and not allowed and not is_loopback(parts.hostname or ""):
         yield Finding(
-            path=(*path, "base_url"),
+            path=(*path, key),
             message="would send the credential unencrypted over the network",
             hint="https://, or allow_http = true when that network is yours",
         )
@@ -149,18 +167,59 @@ def _account(
             message="is a provider and needs base_url, the address of its API",
             hint='base_url = "https://api.example.com"',
         )
-    if account.secret is None and (account.kind != "provider") and account.auth_header != "none":
-        yield Finding(
-            path=path,
-            message="has no secret: say where its key or token is found",
-            hint='secret = "env:NAME" (or "file:PATH")',
-        )
     if account.auth_header == "none" and account.secret is not None:
         yield Finding(
             path=(*path, "auth_header"), message="is none, so the secret would never be sent"
         )
     yield from _names(path, account)
     yield from _serves(path, account, upstream)
+    yield from _sign_in(path, account)
+
+
+def _sign_in(path: Path, account: AccountConfig) -> Iterator[Finding]:
+    """What only accounts with a login of their own have, and what those cannot have."""
+    if account.kind == "oauth" and account.oauth is None:
+        yield Finding(
+            path=path,
+            message="is an OAuth login and needs oauth, the name of an [oauth.NAME] section",
+        )
+    if account.kind != "oauth" and account.oauth is not None:
+        yield Finding(path=(*path, "oauth"), message='is for accounts of kind = "oauth" only')
+    if account.kind in ("oauth", "home") and account.secret is not None:
+        message = "has no meaning here: " + (
+            "the tokens of an OAuth login change, and are kept by maxpool"
+            if account.kind == "oauth"
+            else "the login of a home stays with the client itself"
+        )
+        yield Finding(path=(*path, "secret"), message=message, hint="maxpool login NAME")
+    if account.kind != "home" and account.config_dir is not None:
+        yield Finding(path=(*path, "config_dir"), message='is for accounts of kind = "home" only')
+
+
+def profiles(profiles: Mapping[str, OAuthProfileConfig]) -> Iterator[Finding]:
+    """What does not fit together in the `[oauth.NAME]` sections."""
+    for name, profile in profiles.items():
+        path: Path = ("oauth", name)
+        if profile.redirect == "paste" and profile.redirect_url is None:
+            message = "needs redirect_url, the page at which the provider shows the code"
+            yield Finding(path=(*path, "redirect"), message=message)
+        for key in ("authorize_url", "token_url", "revoke_url", "usage_url", "profile_url"):
+            url = getattr(profile, key)
+            if url is not None:
+                yield from _plain_http(path, url, profile.allow_http, key)
+
+
+def unknown_profiles(
+    accounts: Sequence[tuple[int, AccountConfig]], known: Collection[str]
+) -> Iterator[Finding]:
+    """Accounts that name an `[oauth.NAME]` section which is not there."""
+    for index, account in accounts:
+        if account.oauth is not None and account.oauth not in known:
+            yield Finding(
+                path=("accounts", index, "oauth"),
+                message="names no [oauth.NAME] section of this file",
+                hint=f"[oauth.{account.oauth}], or one of: {', '.join(known) or 'none is there'}",
+            )
 
 
 def _names(path: Path, account: AccountConfig) -> Iterator[Finding]:
@@ -191,7 +250,7 @@ def _serves(
             hint="enabled = false",
         )
         return
-    if account.kind != "subscription" or account.programs == frozenset({CLAUDE_CODE}):
+    if account.kind not in OF_CLAUDE_CODE or account.programs == frozenset({CLAUDE_CODE}):
         return
     base_url = account.base_url or (upstream.base_url if upstream is not None else None)
     # The simulated upstream's invented subscriptions may serve every program: no terms bind them.

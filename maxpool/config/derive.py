@@ -38,6 +38,10 @@ def pool_settings(config: Config) -> PoolSettings:
         queue_aging_s=config.queue.aging_s,
         client_keys=len(config.client_keys),
         save_gap_s=config.storage.save_gap_s,
+        probe_gap_s=config.probes.gap_s,
+        probe_gap_max_s=config.probes.gap_max_s,
+        probe_lane_s=config.probes.lane_s,
+        refresh_ahead_s=config.refresh.ahead_s,
     )
 
 
@@ -67,6 +71,18 @@ def account(entry: AccountConfig) -> Account:
 def accounts(config: Config) -> list[Account]:
     """Every account of the config, in file order."""
     return [account(entry) for entry in config.accounts]
+
+
+def reference(entry: AccountConfig) -> str:
+    """Where the account's secret is found: as written, else its own entry in the vault; "" = none.
+
+    A provider without a written secret may have one in the vault, and may do without (`vault?:`).
+    """
+    if entry.secret is not None:
+        return entry.secret
+    if entry.auth_header == "none" or entry.kind == "home":
+        return ""
+    return f"vault{'?' if entry.kind == 'provider' else ''}:{entry.stable_id}"
 
 
 def models(entry: AccountConfig) -> dict[str, str]:

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from maxpool.config import checks, environment
 from maxpool.config.account import AccountConfig, ClientKeyConfig
 from maxpool.config.fields import Section
-from maxpool.config.model import Config, QueueConfig, ServerConfig, UpstreamConfig
+from maxpool.config.model import Config, ProbesConfig, QueueConfig, ServerConfig, UpstreamConfig
+from maxpool.config.oauth import OAuthProfileConfig
 from maxpool.config.problems import Describer, from_syntax, plain_words
 from maxpool.errors import ConfigError, ConfigProblem
 
@@ -146,6 +147,8 @@ def _parts(config: Config, data: Mapping[str, object]) -> checks.Parts:
         server=config.server,
         upstream=config.upstream,
         queue=config.queue,
+        probes=config.probes,
+        oauth=config.oauth,
         accounts=tuple(enumerate(config.accounts)),
         client_keys=tuple(enumerate(config.client_keys)),
         names=_names(data),
@@ -163,6 +166,13 @@ def _salvage(data: Mapping[str, object], context: Mapping[str, object]) -> check
         tried = [_attempt(model, item, context) for item in raw] if isinstance(raw, list) else []
         return [(index, item) for index, item in enumerate(tried) if item is not None]
 
+    raw_profiles = data.get("oauth", {})
+    profiles = {
+        name: profile
+        for name, raw in (raw_profiles.items() if isinstance(raw_profiles, dict) else ())
+        if (profile := _attempt(OAuthProfileConfig, raw, context)) is not None
+    }
+    all_valid = isinstance(raw_profiles, dict) and len(profiles) == len(raw_profiles)
     keys = entries(ClientKeyConfig, "client_keys")
     # A wrong [[client_keys]] entry must not also read as "there is no key".
     keys_unknown = "client_keys" in data and not keys
@@ -170,6 +180,8 @@ def _salvage(data: Mapping[str, object], context: Mapping[str, object]) -> check
         server=None if keys_unknown else section(ServerConfig, "server"),
         upstream=section(UpstreamConfig, "upstream"),
         queue=section(QueueConfig, "queue"),
+        probes=section(ProbesConfig, "probes"),
+        oauth=profiles if all_valid else None,
         accounts=entries(AccountConfig, "accounts"),
         client_keys=keys,
         names=_names(data),

@@ -5,6 +5,7 @@ because there the value carries the unit. The model only describes: reading is i
 several keys in `checks`, values for the rest of the program in `derive`.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -19,6 +20,7 @@ from maxpool.config.fields import (
     FilePath,
     Host,
     KeyPrice,
+    Name,
     Network,
     Origin,
     Port,
@@ -28,6 +30,7 @@ from maxpool.config.fields import (
     Strategy,
     UrlPath,
 )
+from maxpool.config.oauth import OAuthProfileConfig
 
 MEGABYTE = 1 << 20
 
@@ -133,6 +136,12 @@ class PoolConfig(Section):
     binding_age_s: Duration = 7 * 86_400.0
     kept_decisions: Count = 1000
 
+    client_login: Literal["off", "first", "last"] = "off"
+    spill: Annotated[
+        tuple[Literal["api_key", "provider", "oauth", "subscription"], ...], Field(strict=False)
+    ] = ("api_key", "provider")
+    max_client_logins: Count = 64
+
 
 class QueueConfig(Section):
     """`[queue]`: how many may wait, how long, and what they hear meanwhile."""
@@ -145,6 +154,34 @@ class QueueConfig(Section):
     heartbeat_s: Duration = 10.0
     commit_after_s: Duration = 20.0
     aging_s: Duration = 15.0
+
+
+class SecretsConfig(Section):
+    """`[secrets]`: where logins are kept, and how long reading one may take."""
+
+    store: Literal["auto", "keyring", "file"] = "auto"
+    timeout_s: Duration = 5.0
+    command_timeout_s: Duration = 10.0
+
+
+class ProbesConfig(Section):
+    """`[probes]`: asking for an account's usage where no answer of its own tells."""
+
+    enabled: bool = True
+    gap_s: Duration = 600.0
+    gap_max_s: Duration = 3600.0
+    lane_s: Duration = 30.0
+    timeout_s: Duration = 15.0
+
+
+class RefreshConfig(Section):
+    """`[refresh]`: when logins get new tokens, and how long that may take."""
+
+    ahead_s: Duration = 600.0
+    margin_s: Duration = 60.0
+    connect_timeout_s: Duration = 5.0
+    read_timeout_s: Duration = 30.0
+    grant_life_s: Duration = 28 * 86_400.0
 
 
 class StorageConfig(Section):
@@ -169,7 +206,11 @@ class Config(Section):
     upstream: UpstreamConfig = UpstreamConfig()
     pool: PoolConfig = PoolConfig()
     queue: QueueConfig = QueueConfig()
+    secrets: SecretsConfig = SecretsConfig()
+    probes: ProbesConfig = ProbesConfig()
+    refresh: RefreshConfig = RefreshConfig()
     storage: StorageConfig = StorageConfig()
     logging: LoggingConfig = LoggingConfig()
+    oauth: Mapping[Name, OAuthProfileConfig] = {}
     client_keys: Annotated[tuple[ClientKeyConfig, ...], Field(strict=False)] = ()
     accounts: Annotated[tuple[AccountConfig, ...], Field(strict=False)] = ()

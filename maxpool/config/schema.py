@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from maxpool.config.account import AccountConfig, ClientKeyConfig
 from maxpool.config.model import Config
+from maxpool.config.oauth import OAuthProfileConfig
 
 if TYPE_CHECKING:
     from maxpool.config.locate import Path
@@ -33,6 +34,11 @@ def sections() -> dict[str, type[BaseModel]]:
 def lists() -> dict[str, type[BaseModel]]:
     """The `[[list]]` tables, by name."""
     return {"client_keys": ClientKeyConfig, "accounts": AccountConfig}
+
+
+def named() -> dict[str, type[BaseModel]]:
+    """The `[group.NAME]` tables, whose names their owner chooses, by group."""
+    return {"oauth": OAuthProfileConfig}
 
 
 def tables() -> dict[str, type[BaseModel]]:
@@ -66,6 +72,8 @@ def _model_at(path: Path) -> type[BaseModel] | None:
     names = [part for part in path if isinstance(part, str)]
     if not names:
         return Config
+    if names[0] in named():
+        return named()[names[0]] if len(names) == 2 else None
     return tables().get(names[0]) if len(names) == 1 else None
 
 

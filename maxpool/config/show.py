@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from maxpool.config.load import Loaded
 
 Origin = Literal["default", "file", "command line", "environment"]
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET_HEADER = re.compile(r"key|token|secret|auth|password|cookie", re.IGNORECASE)
 
 
@@ -53,6 +54,9 @@ def tables(loaded: Loaded, environ: Mapping[str, str] | None = None) -> Iterator
         if name == "storage":
             settings = [_folder(loaded, env) if s.key == "folder" else s for s in settings]
         yield Table(name=name, entry=False, settings=settings)
+    for name, profile in config.oauth.items():
+        header = f"oauth.{name if _BARE.fullmatch(name) else json.dumps(name)}"
+        yield Table(name=header, entry=False, settings=_said(_settings(profile, {})))
     for key in config.client_keys:
         yield Table(name="client_keys", entry=True, settings=_said(_settings(key, {})))
     for account in config.accounts:

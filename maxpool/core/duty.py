@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from maxpool.core.settings import PoolSettings
     from maxpool.core.state import AccountState
 
-MAX_PROBE_GAP_S = 3600.0
-
 
 def due(pool: Pool, now: float) -> list[Due]:
     """All work whose time has come, soonest first."""
@@ -51,7 +49,7 @@ def probed(
         return
     probing.failures = min(probing.failures + 1, 16)
     probing.last_result = report.kind
-    gap = min(settings.probe_gap_s * 2**probing.failures, MAX_PROBE_GAP_S)
+    gap = min(settings.probe_gap_s * 2**probing.failures, settings.probe_gap_max_s)
     probing.next_at = now + max(gap, report.retry_after_s or 0.0)
 
 

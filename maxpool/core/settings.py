@@ -128,5 +128,6 @@ class PoolSettings:
     # Work that is due
     save_gap_s: float = 1.0
     probe_gap_s: float = 600.0
-    probe_lane_s: float = 10.0  # one account at a time in the whole pool
+    probe_gap_max_s: float = 3600.0  # after refusals the gap doubles, up to this
+    probe_lane_s: float = 30.0  # one account at a time in the whole pool, so far apart
     refresh_ahead_s: float = 600.0

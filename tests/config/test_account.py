@@ -23,10 +23,14 @@ def test_a_subscription_serves_claude_code_only_unless_told_otherwise():
     assert AccountConfig(name="a", serves=("codex",)).programs == frozenset({"codex"})
 
 
-@pytest.mark.parametrize("kind", ["oauth", "client", "home"])
-def test_a_kind_that_comes_later_is_named_as_such(kind):
-    with pytest.raises(ValidationError, match="does not serve yet"):
-        AccountConfig.model_validate({"name": "a", "kind": kind})
+def test_a_login_that_comes_with_requests_is_no_entry():
+    with pytest.raises(ValidationError, match="such logins come with the requests"):
+        AccountConfig.model_validate({"name": "a", "kind": "client"})
+
+
+def test_a_home_is_for_claude_code_alone_and_an_oauth_login_for_what_its_owner_says():
+    assert AccountConfig(name="a", kind="home").programs == frozenset({"claude-code"})
+    assert AccountConfig(name="a", kind="oauth", oauth="example").programs is None
 
 
 @pytest.mark.parametrize("form", ["openai-chat", "openai-responses"])

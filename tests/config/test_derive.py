@@ -18,7 +18,10 @@ def test_the_defaults_of_the_file_are_the_defaults_of_the_core():
 
 def test_every_key_of_the_pool_section_reaches_the_core():
     core = {field.name for field in fields(PoolSettings)}
-    assert set(PoolConfig.model_fields) - core == {"window_5h_s", "window_7d_s"}
+    assert set(PoolConfig.model_fields) - core == {
+        *("window_5h_s", "window_7d_s"),
+        *("client_login", "spill", "max_client_logins"),
+    }
 
 
 def test_what_the_file_says_reaches_the_core():

@@ -78,10 +78,10 @@ port = "x"
 host = "0.0.0.0"
 [[accounts]]
 name = "a"
-kind = "oauth"
+kind = "client"
 [[accounts]]
 name = "a"
-kind = "subscription"
+config_dir = "x"
 [queue]
 limit = -1
 """
@@ -89,7 +89,7 @@ limit = -1
         parse(text, Path("/c.toml"))
     lines = [problem.line for problem in caught.value.problems]
     assert lines == sorted(lines)
-    assert {2, 4, 8, 9, 10, 13} <= set(lines)
+    assert {2, 4, 8, 10, 11, 13} <= set(lines)
 
 
 def test_a_wrong_client_key_does_not_also_read_as_none_at_all():

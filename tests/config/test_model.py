@@ -27,7 +27,9 @@ def test_the_example_says_nothing_but_the_defaults():
 
 def test_the_example_is_valid_with_every_optional_key_in_force():
     config = parse(uncommented(EXAMPLE.read_text()), EXAMPLE)
-    assert [account.kind for account in config.accounts] == ["api_key", "subscription", "provider"]
+    assert [account.kind for account in config.accounts] == [
+        *("api_key", "subscription", "oauth", "home", "provider")
+    ]
 
 
 def test_the_example_names_every_key_there_is():
@@ -37,12 +39,15 @@ def test_the_example_names_every_key_there_is():
     for name, model in schema.lists().items():
         said = {field for entry in getattr(config, name) for field in entry.model_fields_set}
         assert said == set(model.model_fields), name
+    for name, model in schema.named().items():
+        said = {key for entry in getattr(config, name).values() for key in entry.model_fields_set}
+        assert said == set(model.model_fields), name
 
 
 def test_every_key_of_the_example_has_its_one_line_why():
     lines = EXAMPLE.read_text().splitlines()
     keys = [line for line in lines if re.match(r"#?[a-z_0-9]+ = ", line)]
-    own = {"name", "kind", "secret", "key"}
+    own = {"name", "kind", "secret", "key", "authorize_url", "token_url", "client_id", "scopes"}
     silent = [k for k in keys if "  # " not in k and re.split(r"\W+", k.lstrip("#"))[0] not in own]
     assert silent == []
 

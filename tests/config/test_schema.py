@@ -16,6 +16,9 @@ def test_a_key_is_found_in_the_section_it_belongs_to():
 
 def test_a_key_with_few_named_values_tells_them():
     assert schema.choices(("logging", "level")) == ["debug", "info", "warning", "error"]
-    assert schema.choices(("accounts", 0, "kind")) == ["api_key", "subscription", "provider"]
+    assert schema.choices(("accounts", 0, "kind")) == [
+        *("api_key", "subscription", "oauth", "home", "provider")
+    ]
     assert schema.choices(("server", "port")) == []
+    assert schema.choices(("oauth", "mine", "redirect")) == ["loopback", "paste"]
     assert schema.choices(("nothing", "at", "all")) == []

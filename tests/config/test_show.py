@@ -82,3 +82,14 @@ def test_the_state_folder_is_shown_where_it_really_is():
 )
 def test_a_value_is_written_in_tomls_notation(value, text):
     assert toml_value(value) == text
+
+
+def test_a_profile_is_shown_by_its_name_and_reads_back():
+    text = TEXT + (
+        '[oauth."my own"]\nauthorize_url = "https://a"\ntoken_url = "https://b"\nclient_id = "c"\n'
+        '[[accounts]]\nname = "w"\nkind = "oauth"\noauth = "my own"\nterms_accepted = 2026-11-21\n'
+    )
+    text = text.replace(', x-access-token = "hunter2"', "")
+    first, second = parse(text, Path("/c.toml")), parse(as_toml(shown(text)), Path("/c.toml"))
+    assert first.oauth == second.oauth
+    assert first.accounts[1].terms_accepted == second.accounts[1].terms_accepted is not None

@@ -33,7 +33,7 @@ def test_only_accounts_whose_usage_can_be_asked_are_probed():
 
 
 def test_one_account_is_probed_at_a_time_in_the_whole_pool():
-    p, order, now = probing("a", "b", "c"), [], NOW
+    p, order, now = probing("a", "b", "c", probe_lane_s=10.0), [], NOW
     for _ in range(3):
         (name,) = due(p, "probe", now)
         p.learn(name or "", READ, now)
@@ -44,7 +44,7 @@ def test_one_account_is_probed_at_a_time_in_the_whole_pool():
 
 
 def test_the_one_asked_longest_ago_comes_first():
-    p = probing("a", "b")
+    p = probing("a", "b", probe_lane_s=10.0)
     p.learn("b", READ, NOW)
     p.learn("a", READ, NOW + 10)
     assert due(p, "probe", NOW + 700) == ["b"]
