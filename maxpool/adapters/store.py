@@ -35,6 +35,9 @@ BUSY_S = 2.0
 
 MAX_SET_ASIDE = 100
 
+_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
+"""Errors after which an open file is as good as before."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS snapshot (
     id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER, saved TEXT NOT NULL);
@@ -55,8 +58,10 @@ class SqliteStateStore:
         self._busy_s = busy_s
         self._newest_version = newest_version
         self._set_aside: str | None = None
+        self._unread = False  # what the file holds could not be read, and must not be lost
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
+        self._inode = (0, 0)
 
     @property
     def set_aside(self) -> str | None:
@@ -66,7 +71,8 @@ class SqliteStateStore:
     def load(self) -> dict[str, Any] | None:
         """The last snapshot, or None; what cannot be read is set aside under a telling name.
 
-        Raises StateError when the folder or the file cannot be used at all.
+        Raises StateError when the folder or the file cannot be used at all; what it holds is then set
+        aside by the first save that works.
         """
         with self._lock:
             try:
@@ -74,6 +80,10 @@ class SqliteStateStore:
             except _Unreadable as exc:
                 self._put_aside(exc.word)
                 return self._read_fresh()
+            except StateError:
+                self._close()
+                self._unread = True
+                return self._read_alone()
 
     def save(self, snapshot: Mapping[str, Any]) -> None:
         """Replace the snapshot in one transaction; raises StateError, nothing changed then."""
@@ -86,14 +96,17 @@ class SqliteStateStore:
         row = (version if isinstance(version, int) else None, text)
         with self._lock:
             try:
-                db = self._opened()
-                with db:
-                    db.execute("INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?)", row)
+                if self._unread and self._path.exists():
+                    self._put_aside("unread")
+                self._unread = False
+                self._replace(row)
             except _Unreadable as exc:
                 raise StateError(
                     f"{self._path} is {exc.word}", "Restart: the file is then set aside"
                 ) from exc
             except sqlite3.Error as exc:
+                if getattr(exc, "sqlite_errorcode", None) not in _PASSING:
+                    self._close()  # the next save opens it again
                 raise StateError(f"cannot save to {self._path}: {exc}", _hint(exc)) from exc
 
     def close(self) -> None:
@@ -101,13 +114,46 @@ class SqliteStateStore:
         with self._lock:
             self._close()
 
+    def _replace(self, row: tuple[int | None, str]) -> None:
+        if self._db is not None and not self._is_there():
+            self._close()  # somebody removed the file: what is written to it now nobody ever reads
+        db = self._opened()
+        with db:
+            db.execute("INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?)", row)
+
+    def _is_there(self) -> bool:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._inode
+
     def _read(self) -> dict[str, Any] | None:
         try:
-            row = self._opened().execute("SELECT saved FROM snapshot WHERE id = 1").fetchone()
+            return self._snapshot(self._opened())
         except sqlite3.OperationalError as exc:
             raise StateError(f"cannot read {self._path}: {exc}", _hint(exc)) from exc
         except sqlite3.DatabaseError as exc:
             raise _Unreadable("broken") from exc
+
+    def _read_alone(self) -> dict[str, Any] | None:
+        """The last snapshot without writing a byte; raises what kept it from being read, if not.
+
+        A full disk has no room for SQLite's index of the log; held exclusively, the file needs none
+        (sqlite.org/wal.html#use_of_wal_without_shared_memory).
+        """
+        try:
+            with closing(sqlite3.connect(self._path, timeout=self._busy_s)) as db:
+                db.execute("PRAGMA locking_mode = EXCLUSIVE").close()
+                snapshot = self._snapshot(db)
+        except (sqlite3.Error, _Unreadable) as exc:
+            raise StateError(f"cannot read {self._path}: {exc}", _hint(exc)) from exc
+        self._unread = False
+        return snapshot
+
+    def _snapshot(self, db: sqlite3.Connection) -> dict[str, Any] | None:
+        with closing(db.execute("SELECT saved FROM snapshot WHERE id = 1")) as cursor:
+            row = cursor.fetchone()
         if row is None:
             return None
         try:
@@ -135,6 +181,8 @@ class SqliteStateStore:
             make_private_folder(self._path.parent)
             try:
                 _touch_private(self._path)
+                found = self._path.stat()
+                self._inode = (found.st_dev, found.st_ino)
                 self._db = sqlite3.connect(
                     self._path,
                     timeout=self._busy_s,
@@ -188,6 +236,22 @@ class SqliteStateStore:
         return self._set_aside
 
 
+def saved_in(path: Path) -> dict[str, Any] | None:
+    """The snapshot in a file, read without changing anything; None when there is none to be read.
+
+    For a look while a server may be writing; what is wrong with the file is for `load` to say.
+    """
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as db:
+            row = db.execute("SELECT saved FROM snapshot WHERE id = 1").fetchone()
+        snapshot = json.loads(row[0]) if row is not None else None
+    except (sqlite3.Error, TypeError, ValueError, RecursionError):
+        return None
+    return snapshot if isinstance(snapshot, dict) else None
+
+
 class _Unreadable(Exception):  # noqa: N818 - caught in this file, becomes a name on disk
     def __init__(self, word: str) -> None:
         super().__init__(word)
@@ -220,6 +284,8 @@ def _hint(exc: Exception) -> str:
     code = getattr(exc, "sqlite_errorcode", None)
     if code == sqlite3.SQLITE_FULL:
         return "The disk is full: make room, it is saved again within a second"
+    if code == sqlite3.SQLITE_READONLY:
+        return "It may not be written: give it back to the user that maxpool runs as"
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return "Another program holds the file open: close it"
     return "Check who owns the state folder, or set MAXPOOL_HOME"

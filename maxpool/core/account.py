@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PLAN_KINDS = frozenset({"subscription", "oauth", "client", "home"})
+HOME = "home"
+"""The kind that is here for its quota only: its client keeps the login and talks to the provider."""
+
+CLIENT = "client"
+"""The kind of a login that comes with requests: it serves those that bring it, and no others."""
+
+NOT_POOLED = frozenset({HOME, CLIENT})
+"""Kinds that are no part of what the pool has to give to whoever asks."""
+
+PLAN_KINDS = frozenset({"subscription", "oauth", CLIENT, HOME})
 """Kinds whose tokens are already paid for; the others cost money per token."""
 
 UNKNOWN_PLAN_WEIGHT = 20.0

@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from maxpool.core.pool import Pool
 
 
-def arrived(request: LeaseRequest, ticket: Ticket | None, now: float) -> float:
-    """When the request came."""
-    if request.arrived_at is not None:
-        return request.arrived_at
+def arrived(pool: Pool, request: LeaseRequest, ticket: Ticket | None, now: float) -> float:
+    """When the request came: of one that waits by the clock as it goes now (see `core/clockstep`)."""
+    waiter, arrived_at = pool.queue.find(ticket), request.arrived_at
+    if waiter is not None:
+        ticket = waiter.ticket
+        if arrived_at is not None:
+            arrived_at = waiter.request.arrived_at
+    if arrived_at is not None:
+        return min(arrived_at, now)
     return ticket.queued_at if ticket is not None else now
 
 
@@ -40,7 +45,7 @@ def deadline(pool: Pool, request: LeaseRequest, ticket: Ticket | None, now: floa
     patience = request.max_wait_s
     if patience is None:
         patience = pool.settings.queue_max_wait_s
-    return arrived(request, ticket, now) + patience
+    return arrived(pool, request, ticket, now) + patience
 
 
 def gate(

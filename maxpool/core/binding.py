@@ -157,6 +157,15 @@ class Bindings:
         if found is not None and warmth is not None and not warmth.proven:
             del found.warm[account_id]
 
+    def succeed(self, earlier_id: str, account_id: str) -> None:
+        """An account goes by another id from now on: what was warm and at home there is so here."""
+        for binding in self.by_key.values():
+            binding.home = account_id if binding.home == earlier_id else binding.home
+            binding.current = account_id if binding.current == earlier_id else binding.current
+            warmth = binding.warm.pop(earlier_id, None)
+            if warmth is not None:
+                binding.warm[account_id] = warmth
+
     def forget_account(self, account_id: str) -> None:
         """An account was removed: nothing is at home or warm there any more."""
         self.lives.forget_account(account_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maxpool.core.eligibility import Reason
 from maxpool.core.health import HealthEvent, HealthState
 
 if TYPE_CHECKING:
@@ -88,17 +89,34 @@ def reconfigure(pool: Pool, settings: PoolSettings, now: float) -> None:
 def credential(state: AccountState, change: CredentialChange, now: float) -> None:
     """Note what happened to an account's credential."""
     kept = state.credential
-    if change.expires_at is not None:
-        kept.expires_at = change.expires_at
+    for name in ("expires_at", "granted_at", "grant_expires_at"):
+        if (told := getattr(change, name)) is not None:
+            setattr(kept, name, told)
     match change.kind:
         case "expires":
             pass
         case "refreshed":
             kept.refreshed_at = now
+            _unstall(state)
+        case "stalled":
+            kept.retry_at = change.until
+            if kept.expires_at is not None and kept.expires_at <= now:
+                state.cool(Reason.NETWORK, change.until)
+        case "ending":
+            kept.ending = change.reason or "it is not refreshed any more"
         case "dead":
             kept.dead = change.reason or "dead"
             state.health.end(HealthEvent.LOGIN_DIED, kept.dead)
         case "logged_in":
-            kept.dead, kept.granted_at = "", now
+            kept.dead = kept.ending = ""
             kept.generation += 1
+            state.probing.barred, state.probing.refusals = "", 0
+            _unstall(state)
             state.health.revive(HealthEvent.LOGGED_IN)
+
+
+def _unstall(state: AccountState) -> None:
+    """A token that works again ends the pause of a refresh that failed, and no other one."""
+    if state.credential.retry_at:
+        state.credential.retry_at = 0.0
+        state.uncool(Reason.NETWORK)

@@ -16,6 +16,7 @@ from maxpool.core.window import FAR_FUTURE_S
 
 if TYPE_CHECKING:
     from maxpool.core.account import Account
+    from maxpool.core.groups import Groups
     from maxpool.core.lease import LeaseRequest, Outcome
     from maxpool.core.settings import PoolSettings
     from maxpool.core.state import AccountState
@@ -39,6 +40,7 @@ class Effects:
     settings: PoolSettings
     states: dict[str, AccountState]
     throttle: Throttle
+    groups: Groups
 
     def apply(
         self,
@@ -73,7 +75,7 @@ class Effects:
                 | outcomes.RateLimited()
                 | outcomes.SpendLimited()
             ):
-                self._limit(state, outcome, now)
+                changed |= self._limit(state, outcome, now)
             case _:
                 self._fault(state, outcome, request, now)
         state.health.lose_trial(lease_id)  # a probe that told nothing is handed on
@@ -91,19 +93,27 @@ class Effects:
         | outcomes.RateLimited
         | outcomes.SpendLimited,
         now: float,
-    ) -> None:
+    ) -> set[str]:
+        """A limit of the account's organisation: it holds for its whole quota group."""
         s = self.settings
+        group = (state, *self.groups.mates(state))
         match outcome:
-            case outcomes.QuotaExceeded(window, until):
-                self.close(state, window, until, now)
-            case outcomes.FamilyQuotaExceeded(family, until):
-                self.close(state, f"7d:{family}", until, now)
-            case outcomes.RateLimited(until):
-                state.quota.close_buckets(self._bounded(until, now, s.quota_without_reset_s))
+            case outcomes.QuotaExceeded(window, until, relative):
+                for one in group:
+                    self.close(one, window, until, now, relative=relative)
+            case outcomes.FamilyQuotaExceeded(family, until, relative):
+                for one in group:
+                    self.close(one, f"7d:{family}", until, now, relative=relative)
+            case outcomes.RateLimited(until, relative):
+                ends = self._bounded(until, now, s.quota_without_reset_s)
+                for one in group:
+                    one.quota.close_buckets(ends, by_us=relative or ends != until)
             case outcomes.SpendLimited(until):
                 bounds = (s.spend_initial_s, s.spend_max_s)
                 step = self._growing(state, Reason.SPEND_LIMIT, bounds, now)
-                state.cool(Reason.SPEND_LIMIT, self._bounded(until, now, step))
+                for one in group:
+                    one.cool(Reason.SPEND_LIMIT, self._bounded(until, now, step))
+        return {one.account.id for one in group}
 
     def _fault(
         self,
@@ -137,12 +147,21 @@ class Effects:
                 until = now + s.model_missing_s
                 state.bench_model(request.model, Reason.MODEL_MISSING, until, s.max_model_benches)
 
-    def close(self, state: AccountState, name: str, until: float | None, now: float) -> None:
+    def close(
+        self,
+        state: AccountState,
+        name: str,
+        until: float | None,
+        now: float,
+        *,
+        relative: bool = False,
+    ) -> None:
         """Close one window by verdict; without a usable time until its own reset, else for a minute."""
         window = state.quota.window(name, self.settings)
         if until is None and window.reset_at is not None and window.reset_at > now:
             until = window.reset_at
-        window.close(self._bounded(until, now, self.settings.quota_without_reset_s))
+        ends = self._bounded(until, now, self.settings.quota_without_reset_s)
+        window.close(ends, by_us=relative or ends != until)
 
     def _bounded(self, until: float | None, now: float, default_s: float) -> float:
         if until is None or until <= now:

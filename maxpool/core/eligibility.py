@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from maxpool.core.account import CLIENT, HOME
 from maxpool.core.family import family_of
 from maxpool.core.health import HealthState
 from maxpool.core.quota import ACCOUNT_WINDOWS
@@ -66,12 +67,29 @@ class Reason(StrEnum):
     PROGRAM = "program"
     FORMAT = "format"
     OWNER = "owner"
+    HOME = "home"
+    OTHER_LOGIN = "other_login"
+    SPILL = "spill"
     EXCLUDED = "excluded"
     # of the pool as a whole
     QUEUE_FULL = "queue_full"
     TIMED_OUT = "timed_out"
     NO_ACCOUNTS = "no_accounts"
 
+
+TOLD = frozenset(
+    {
+        Reason.QUOTA,
+        Reason.FAMILY_QUOTA,
+        Reason.RATE_LIMITED,
+        Reason.SPEND_LIMIT,
+        Reason.FORBIDDEN,
+        Reason.BILLING,
+        Reason.LOCKED_OUT,
+        Reason.CLOSED,
+    }
+)
+"""What an upstream says of a login itself: whose login it is has to hear that from the upstream."""
 
 BY_EVENT = frozenset(
     {Reason.SLOTS_FULL, Reason.TRIAL, Reason.QUEUED, Reason.PAUSED, Reason.THROTTLE}
@@ -130,7 +148,21 @@ def mismatch(account: Account, request: LeaseRequest) -> Reason | None:
         found = Reason.FORMAT
     if request.owner is not None and request.owner != account.id:
         found = Reason.OWNER
+    if (account.kind == HOME) is not request.home:
+        found = Reason.HOME  # its client talks to the provider by itself: nothing goes through here
+    if request.own is not None or account.kind == CLIENT:
+        found = _not_for(account, request) or found
     return found
+
+
+def _not_for(account: Account, request: LeaseRequest) -> Reason | None:
+    """Why an account may not serve because of whose login a request brought along."""
+    own = request.own
+    if own is not None and own.account_id == account.id:
+        return None
+    if account.kind == CLIENT:
+        return Reason.OTHER_LOGIN
+    return Reason.SPILL if own is not None and account.kind not in own.spill else None
 
 
 def account_blocks(state: AccountState, now: float, ctx: Context) -> Iterator[Unavailable]:
@@ -263,6 +295,14 @@ def check_open(
     for block in request_blocks(state, request, now, ctx):
         worst = _later(worst, block)
     return ELIGIBLE if worst is None else worst
+
+
+def only_told(state: AccountState, request: LeaseRequest, now: float, ctx: Context) -> bool:
+    """Whether all that keeps the account from carrying the request is what its upstream said of it."""
+    if mismatch(state.account, request) is not None:
+        return False
+    blocks = (*account_blocks(state, now, ctx), *request_blocks(state, request, now, ctx))
+    return all(block.reason in TOLD for block in blocks)
 
 
 def account_state(state: AccountState, now: float, ctx: Context) -> Unavailable | None:

@@ -36,7 +36,7 @@ def explain(pool: Pool, request: LeaseRequest, now: float, exclude: frozenset[st
     ctx = Context(pool.settings, pool.plan_in_flight, throttle=pool.throttle)
     full = len(pool.queue) >= pool.queue.share(request.client_key, pool.settings.queue_limit)
     ctx.wait_until = now if full else admission.deadline(pool, request, None, now)
-    arrived = admission.arrived(request, None, now)
+    arrived = admission.arrived(pool, request, None, now)
     binding = pool.bindings.find(session_key(request), now)
     weigher = selector.weigher(request, binding, now, ctx)
     found, unused = _field(pool, weigher, binding, exclude, ctx)

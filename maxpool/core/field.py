@@ -15,6 +15,7 @@ from maxpool.core.decisions import SHOWN_CANDIDATES
 from maxpool.core.eligibility import (
     ELIGIBLE,
     Context,
+    Reason,
     Unavailable,
     check,
     check_open,
@@ -56,9 +57,12 @@ class Field:
         return counts
 
     def miss(self, block: Unavailable, n: int = 1) -> None:
-        """Accounts that are open, and yet cannot carry this request."""
-        name = block.reason.value
-        self.closed[name] = self.closed.get(name, 0) + n
+        """Accounts that are open, and yet cannot carry this request.
+
+        Logins of other clients are there for those alone: to this request there is no such account.
+        """
+        if block.reason is not Reason.OTHER_LOGIN:
+            self.closed[block.reason.value] = self.closed.get(block.reason.value, 0) + n
 
 
 def before_cost(selector: Selector, account: Account, ctx: Context) -> tuple[object, ...]:
@@ -122,13 +126,16 @@ def _weigh(
     (weigher, exclude, ctx), index = asked, selector.index
     for account_id in names:
         place = index.places.get(account_id)
-        if place is None or place.parked is not None or account_id in exclude:
+        if place is None or account_id in exclude:
+            continue
+        if place.parked is not None:
+            found.closed |= {place.parked: 1} if place.private else {}
             continue
         state = selector.states[account_id]
         block = check_open(state, weigher.request, weigher.now, ctx)
         if block is ELIGIBLE:
             found.ranks.append(rank_of(selector, state, weigher, ctx))
-        elif account_id in index.special and isinstance(block, Unavailable):
+        elif isinstance(block, Unavailable) and (place.private or account_id in index.special):
             found.miss(block)
 
 
@@ -234,11 +241,14 @@ def _by_strategy(
 
 
 def _at_home(selector: Selector, weigher: Weigher) -> list[str]:
-    """Accounts with a term of their own, so that no lane speaks for them: warm ones, the preferred."""
+    """Accounts that no lane speaks for: warm ones, the preferred, the client's own login."""
     if weigher.request.owner is not None:
         return [weigher.request.owner]
     special = selector.index.special
     names = [name for name in weigher.warm if name not in special]
+    own = weigher.request.own
+    if own is not None and own.account_id not in names:  # it stands in no lane at all
+        names.append(own.account_id)
     preferred = selector.preferred
     if preferred is not None and preferred not in special and preferred not in names:
         names.append(preferred)

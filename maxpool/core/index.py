@@ -11,6 +11,8 @@ It only proposes; `core/eligibility.check` and `core/cost` decide. Accounts stan
   aside: weighed one by one.
 - *parked*: closed as a whole until an alarm or an event.
 
+Clients' own logins stand in none of them: each is asked for by name, by its own requests only.
+
 Alarms re-place an account when one of its deadlines passes.
 """
 
@@ -21,6 +23,7 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from maxpool.core.account import CLIENT
 from maxpool.core.cost import reckon
 from maxpool.core.demand import Demand
 from maxpool.core.eligibility import Context, account_state
@@ -87,6 +90,7 @@ class Place:
     known: tuple[LaneKey, float] | None = None
     parked: str | None = None
     crowd: int = 0  # sessions seen there lately, when last reckoned
+    private: bool = False  # it concerns nobody but those who ask for it by name
 
 
 def _family_blocks(state: AccountState, now: float) -> bool:
@@ -159,7 +163,9 @@ class Index:
         state.tidy(now, self.settings)
         place = self.places.get(account_id)
         if place is None:
-            place = self.places[account_id] = Place(signature=self._sign(state.account))
+            private = state.account.kind == CLIENT
+            place = Place(signature=self._sign(state.account), private=private)
+            self.places[account_id] = place
         was_parked, place.crowd = place.parked is not None, len(state.recent)
         self._leave(account_id, place)
         self._count_week(state, place, now)
@@ -167,11 +173,14 @@ class Index:
         block = account_state(state, now, self.context)
         if block is not None:
             place.parked = block.reason.value
-            self.parked[place.parked] = self.parked.get(place.parked, 0) + 1
+            if not place.private:
+                self.parked[place.parked] = self.parked.get(place.parked, 0) + 1
             return
         if was_parked:
             state.opened_at, state.turns = now, max(state.turns, self.turn)
             self._ring(place, account_id, max(state.ramp_ends(self.settings), now))
+        if place.private:
+            return
         if self._is_special(state, now):
             self.special[account_id] = state
             return
@@ -244,6 +253,13 @@ class Index:
         for account_id in self.states:
             self.place(account_id, now)
 
+    def restart(self, now: float) -> None:
+        """The clock made a step: no alarm stands where it should."""
+        self.alarms.clear()
+        for place in self.places.values():
+            place.alarm = None
+        self.renew_all(now)
+
     def renew(self, account_id: str, now: float) -> None:
         """The account's identity or settings changed."""
         place = self.places.get(account_id)
@@ -287,13 +303,13 @@ class Index:
     def _leave(self, account_id: str, place: Place) -> None:
         self.special.pop(account_id, None)
         self.guessed.discard(account_id)
-        if place.parked is not None:
+        if place.parked is not None and not place.private:
             left = self.parked[place.parked] - 1
             if left:
                 self.parked[place.parked] = left
             else:
                 del self.parked[place.parked]
-            place.parked = None
+        place.parked = None
         if place.lane is None or place.entry is None:
             return
         lane = self.lanes[place.lane]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from maxpool.core import groups
 from maxpool.core.binding import session_key
 from maxpool.core.family import family_of
 from maxpool.core.lease import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from maxpool.core.binding import Move
     from maxpool.core.lease import Lease, LeaseRequest, Reading
     from maxpool.core.pool import Pool
+    from maxpool.core.ratelimit import HeaderReport
     from maxpool.core.state import AccountState
     from maxpool.core.throttle import Throttle
 
@@ -126,11 +128,26 @@ def headers(
     model = None if running is None else running.lease.model
     if model is not None and state.account.models:  # the upstream speaks of its own names
         model = upstream_model(state.account.models, model) or model
+    organization = told.get(groups.HEADER)
+    if organization is not None and pool.groups.tell(state, organization):
+        pool.index.place(state.account.id, now)
     report = read_headers(told, now, model)
     if not (report.readings or report.buckets or report.rejections or report.allowed is not None):
         return None
     if running is not None and report.readings and (status is None or status < 300):
         begun(pool, state, running)
+    news = _take(pool, state, report, status, now)
+    if report.readings or report.rejections:
+        for mate in pool.groups.mates(state):
+            if _take(pool, mate, report, status, now):
+                pool.index.place(mate.account.id, now)
+    return news or bool(report.buckets)
+
+
+def _take(
+    pool: Pool, state: AccountState, report: HeaderReport, status: int | None, now: float
+) -> bool:
+    """Take in what headers said of an account's quota; whether it is more than was expected."""
     news = read(pool, state, report.readings, now, "headers")
     state.quota.merge_buckets(report.buckets, pool.settings)
     if report.allowed:
@@ -138,8 +155,10 @@ def headers(
     for rejection in report.rejections:
         if rejection.inferred and status == 429:
             continue  # the body may yet tell that it was something else
-        pool.effects.close(state, rejection.window, rejection.until, now)
-    return news or bool(report.rejections or report.buckets)
+        pool.effects.close(
+            state, rejection.window, rejection.until, now, relative=rejection.relative
+        )
+    return news or bool(report.rejections)
 
 
 def ended(

@@ -42,12 +42,25 @@ class TokenUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnLogin:
+    """The login that a request brought along.
+
+    `account_id`: the account that stands for it, "" where none could be kept; `spill`: the kinds of
+    account that may help out.
+    """
+
+    account_id: str
+    spill: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseRequest:
     """Everything the pool may know of a request.
 
     Token counts are estimates, times epoch seconds. `owner` is the id of the account a batch or
     file belongs to; `needs` are capabilities (`images`, `tools`, `thinking`); `prefix_digest`
-    names tools + system so that sessions sharing them can share a cache.
+    names tools + system so that sessions sharing them can share a cache. `home`: no request of its
+    own, but the question in which home account a client should start. `own`: the client's own login.
     """
 
     model: str
@@ -68,6 +81,8 @@ class LeaseRequest:
     arrived_at: float | None = None
     max_wait_s: float | None = None
     owner: str | None = None
+    home: bool = False
+    own: OwnLogin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +138,14 @@ class Success:
 
 @dataclass(frozen=True, slots=True)
 class QuotaExceeded:
-    """A verdict on a whole window (`5h`, `7d`); `until` is its reset, None when unsaid."""
+    """A verdict on a whole window (`5h`, `7d`); `until` is its reset, None when unsaid.
+
+    `relative` (here and below): `until` is reckoned from a wait that was asked for, not a time told.
+    """
 
     window: str
     until: float | None = None
+    relative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +154,7 @@ class FamilyQuotaExceeded:
 
     family: str
     until: float | None = None
+    relative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +162,7 @@ class RateLimited:
     """A standard rate bucket is empty until its reset."""
 
     until: float | None = None
+    relative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,19 +316,26 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class BucketReading:
-    """A standard rate-limit family: `requests`, `tokens`, `input-tokens`, `output-tokens`, ..."""
+    """A standard rate-limit family: `requests`, `tokens`, `input-tokens`, `output-tokens`, ...
+
+    `relative`: an empty one whose reset was told as a wait.
+    """
 
     name: str
     limit: float | None = None
     remaining: float | None = None
     reset_at: float | None = None
+    relative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
-    """The usage endpoint's answer, normalised (see `core/ratelimit.read_usage`)."""
+    """Readings that came by themselves: the usage endpoint's answer (see `core/ratelimit_usage`), or
+    (`statusline`) what a home's client shows its user, which is no probe.
+    """
 
     readings: tuple[Reading, ...]
+    source: Literal["probe", "statusline"] = "probe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,11 +348,18 @@ class ProbeFailure:
 
 @dataclass(frozen=True, slots=True)
 class CredentialChange:
-    """What happened to an account's credential."""
+    """What happened to an account's credential; times as in `core/state.Credential`.
 
-    kind: Literal["expires", "refreshed", "dead", "logged_in"]
+    `expires`: this is what it is. `stalled`: a refresh failed and may be tried again at `until`.
+    `ending`: it serves until it expires, and is not refreshed any more. `dead`: it serves no more.
+    """
+
+    kind: Literal["expires", "refreshed", "stalled", "ending", "dead", "logged_in"]
     expires_at: float | None = None
     reason: str = ""
+    granted_at: float | None = None
+    grant_expires_at: float | None = None
+    until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from maxpool.core import admission, commands, duty, explain, learning, snapshot, view
+from maxpool.core import admission, clockstep, commands, duty, explain, learning, snapshot, view
 from maxpool.core.binding import Bindings
 from maxpool.core.cost import Prices
 from maxpool.core.decisions import Decision, DecisionLog
 from maxpool.core.effects import Effects
+from maxpool.core.groups import Groups
 from maxpool.core.health import HealthState
 from maxpool.core.index import Index
 from maxpool.core.learning import Running
@@ -73,7 +74,8 @@ class Pool:
         self.prices = Prices(self.settings)
         self.queue = Queue(self.settings)
         self.throttle = Throttle(self.settings)
-        self.effects = Effects(self.settings, self.states, self.throttle)
+        self.groups = Groups(self.states)
+        self.effects = Effects(self.settings, self.states, self.throttle, self.groups)
         self.prefixes = Prefixes(self.settings)
         self.selector = Selector(self.states, self.index, self.bindings, self.prices, self.prefixes)
         self.decisions = DecisionLog(self.settings.kept_decisions)
@@ -107,7 +109,7 @@ class Pool:
         key = class_of(request, exclude)
         blocked = admission.gate(self, request, key, ticket, now)
         if blocked is None:
-            arrived = admission.arrived(request, ticket, now)
+            arrived = admission.arrived(self, request, ticket, now)
             ctx = admission.context(self, request, ticket, now)
             choice = self.selector.choose(request, now, exclude, ctx, arrived)
             if isinstance(choice, Choice):
@@ -115,6 +117,16 @@ class Pool:
                 return self._grant(request, choice, now, now - arrived)
             blocked = choice
         return admission.hold(self, request, exclude, blocked, ticket, now)
+
+    def last_word(self, request: LeaseRequest, now: float) -> Lease | None:
+        """When nobody can serve: a lease of the client's own login, to hear what its upstream says.
+
+        Only that answer tells the client what it has to know: a limit of its own, a login that is
+        over. None where anything else keeps that login from serving.
+        """
+        ctx = admission.context(self, request, None, now)
+        choice = None if self.paused else self.selector.last_word(request, now, ctx)
+        return None if choice is None else self._grant(request, choice, now, 0.0)
 
     def cancel(self, ticket: Ticket, now: float) -> None:
         """A waiter left the queue."""
@@ -184,13 +196,14 @@ class Pool:
     # -- what else is learned -------------------------------------------------------------------
 
     def learn(self, account_id: str, report: UsageReport | ProbeFailure, now: float) -> None:
-        """Take in the usage endpoint's answer, or that it failed and why (which means unknown)."""
+        """Take in a report of usage, or that a probe for it failed and why (which means unknown)."""
         state = self.states.get(account_id)
         if state is None:
             return
-        duty.probed(state, report, now, self.settings)
+        if isinstance(report, ProbeFailure) or report.source == "probe":
+            duty.probed(state, report, now, self.settings)
         if isinstance(report, UsageReport):
-            learning.read(self, state, report.readings, now, "probe")
+            learning.read(self, state, report.readings, now, report.source)
         self._changed(account_id, now)
 
     def credential(self, account_id: str, change: CredentialChange, now: float) -> None:
@@ -242,6 +255,15 @@ class Pool:
         for state in self.states.values():
             state.position = order.get(state.account.id, len(order) + state.position)
 
+    def succeed(self, earlier_id: str, account_id: str, now: float) -> None:
+        """One account takes another's place in every session, and goes on with its counts."""
+        earlier, state = self.states.get(earlier_id), self.states.get(account_id)
+        if earlier is None or state is None:
+            return
+        self.bindings.succeed(earlier_id, account_id)
+        state.tally, earlier.tally = earlier.tally, state.tally
+        self._changed(account_id, now)
+
     def remove(self, account_id: str, now: float) -> None:
         """Forget an account; leases on it end without effect, no other account inherits anything."""
         state = self.states.pop(account_id, None)
@@ -249,6 +271,7 @@ class Pool:
             return
         if not state.account.paid:
             self.plan_in_flight -= state.in_flight
+        self.groups.leave(state)
         self.index.remove(account_id)
         self.bindings.forget_account(account_id)
         self.throttle.forget_account(account_id)
@@ -259,6 +282,10 @@ class Pool:
         if self.selector.preferred == account_id:
             self.selector.preferred = None
         self.revision += 1
+
+    def clock_stepped(self, by_s: float, now: float) -> None:
+        """The wall clock was set: it was `now - by_s`, and no time passed. Then `wake` is due."""
+        clockstep.step(self, by_s, now)
 
     # -- readers ---------------------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ def class_of(request: LeaseRequest, exclude: frozenset[str]) -> ClassKey:
         request.needs,
         request.signed_thinking,
         request.owner,
+        request.home,
+        request.own,
         exclude,
     )
 

@@ -55,6 +55,7 @@ class Quota:
     spent_of: dict[str, float] = field(default_factory=dict)
     buckets: dict[str, BucketReading] = field(default_factory=dict)
     bucket_closed_until: float | None = None
+    bucket_closed_by_us: bool = False  # that deadline is a pause of ours, not a time told
 
     def window(self, name: str, settings: PoolSettings) -> QuotaWindow:
         """The window of that name, made when it is new; the family seen longest ago makes room."""
@@ -177,9 +178,10 @@ class Quota:
         """Close one window by verdict."""
         self.window(name, settings).close(until)
 
-    def close_buckets(self, until: float) -> None:
+    def close_buckets(self, until: float, *, by_us: bool = False) -> None:
         """Close by a 429 with an empty standard bucket; never shortened."""
-        self.bucket_closed_until = max(until, self.bucket_closed_until or until)
+        if self.bucket_closed_until is None or until > self.bucket_closed_until:
+            self.bucket_closed_until, self.bucket_closed_by_us = until, by_us
 
     def closed(self, name: str, now: float, settings: PoolSettings) -> float | None:
         """When the named window opens again; None while it is open or unknown."""

@@ -159,9 +159,13 @@ def _parse_name(name: str) -> tuple[str, str, str]:
 
 def _bucket(name: str, told: Mapping[str, str], now: float) -> BucketReading:
     """Comma lists take the first value (`100, 100;w=60` in older drafts of RateLimit headers)."""
+    reset, remaining = told.get("reset", ""), first_number(told.get("remaining", ""))
+    reset_at = parse_reset(reset, now)
     return BucketReading(
         name,
         limit=first_number(told.get("limit", "")),
-        remaining=first_number(told.get("remaining", "")),
-        reset_at=parse_reset(told.get("reset", ""), now),
+        remaining=remaining,
+        reset_at=reset_at,
+        # A time stays where it is when it is read a second later; a wait does not.
+        relative=remaining == 0 and parse_reset(reset, now + 1.0) != reset_at,
     )

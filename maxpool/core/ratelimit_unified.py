@@ -29,11 +29,15 @@ _CLAIM: Final = re.compile(r"(five_hour|seven_day)(?:_([a-z][a-z0-9_]{0,31}))?")
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A verdict that closes `window`; `inferred` when no header named it (claim S2)."""
+    """A verdict that closes `window`; `inferred` when no header named it (claim S2).
+
+    `relative`: no reset was told, `until` follows from `retry-after`.
+    """
 
     window: str
     until: float | None = None
     inferred: bool = False
+    relative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Verdict:
         own = self.windows[window].reset_at if window in self.windows else None
         until = own if own is not None and own > self.now else self._unified_reset()
         if until is None and self.wait is not None:
-            until = self.now + self.wait
+            return Rejection(window, self.now + self.wait, inferred, relative=True)
         return Rejection(window, until, inferred)
 
     def _unified_reset(self) -> float | None:

@@ -22,6 +22,7 @@ from maxpool.core.eligibility import (
     Unavailable,
     check,
     mismatch,
+    only_told,
 )
 from maxpool.core.field import Field, Rank, field_of, median, rank_of
 from maxpool.core.queue import class_of
@@ -266,6 +267,16 @@ class Selector:
             move_cost,
         )
 
+    def last_word(self, request: LeaseRequest, now: float, ctx: Context) -> Choice | None:
+        """The client's own login, closed by nothing but its upstream's word; None where it is not."""
+        state = self.states.get(request.own.account_id) if request.own is not None else None
+        if state is None or not only_told(state, request, now, ctx):
+            return None
+        binding = self.bindings.find(session_key(request), now)
+        weigher = self.weigher(request, binding, now, ctx)
+        found = Field([rank_of(self, state, weigher, ctx)])
+        return self._chosen(found.ranks[0], found, weigher, binding, frozenset(), ctx)
+
     def _home_could(
         self,
         found: Field,
@@ -332,6 +343,8 @@ class Selector:
             block = check(state, request, now, ctx)
             if account_id in exclude or isinstance(block, Eligible):
                 block = Unavailable(Reason.EXCLUDED)
+            if block.reason is Reason.OTHER_LOGIN:
+                continue
             counts[block.reason.value] = counts.get(block.reason.value, 0) + 1
             if best is None or _end(block) < _end(best):
                 best = block

@@ -130,4 +130,7 @@ class PoolSettings:
     probe_gap_s: float = 600.0
     probe_gap_max_s: float = 3600.0  # after refusals the gap doubles, up to this
     probe_lane_s: float = 30.0  # one account at a time in the whole pool, so far apart
+    probe_lead_s: float = 60.0  # so long before a bench ends its account is asked for
+    probe_jitter: float = 0.1  # of the gap, added: accounts do not keep step
+    probe_refusals: int = 3  # of the credential in a row: then not before the next login
     refresh_ahead_s: float = 600.0

@@ -1,8 +1,9 @@
 """The pool's memory across restarts: a versioned, JSON-able picture of all that has a future.
 
 Kept: windows with a reset, verdicts, cooldowns and breakers with trip counts, dead logins, bindings,
-throttles, counters. Not kept: leases in flight, waiters, and a utilization whose reset is unknown.
-Deadlines are absolute.
+throttles and ramps, quota groups, pauses of probes, counters. Not kept: leases in flight, waiters, and
+a utilization whose reset is unknown. Deadlines are absolute; where the clock now says an earlier time
+than it did at the save, it was set back, and our own pauses last as long as they had left.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from dataclasses import asdict, fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from maxpool.core import clockstep
 from maxpool.core.binding import Binding, Warmth
 from maxpool.core.cachelife import AGES_S, Ages
 from maxpool.core.demand import HOURS
 from maxpool.core.eligibility import Reason
 from maxpool.core.health import HealthState
+from maxpool.core.lease import BucketReading
+from maxpool.core.migrate import migrated
 from maxpool.core.prefixes import Prefix
 from maxpool.core.state import Credential, LastError, Probing
 from maxpool.core.tally import Counts
-from maxpool.core.throttle import Pause
+from maxpool.core.throttle import Pause, Ramp
 from maxpool.core.window import FAR_FUTURE_S
 from maxpool.errors import StateError
 
@@ -30,9 +34,11 @@ if TYPE_CHECKING:
     from maxpool.core.pool import Pool
     from maxpool.core.slope import Slope
     from maxpool.core.state import AccountState
+    from maxpool.core.throttle import Throttle
     from maxpool.core.window import QuotaWindow
 
-VERSION = 1
+VERSION = 2
+OLDEST = 1
 _V = TypeVar("_V")
 
 
@@ -42,6 +48,7 @@ def dump(pool: Pool, now: float) -> dict[str, Any]:
         "version": VERSION,
         "saved_at": now,
         "revision": pool.revision,
+        "leased": pool.leased,
         "preferred": pool.selector.preferred,
         "paused": pool.paused,
         "harm": {"moves": pool.harm.moves, "cache_tokens_lost": pool.harm.cache_tokens_lost},
@@ -54,7 +61,11 @@ def dump(pool: Pool, now: float) -> dict[str, Any]:
         },
         "learned": {
             "yardstick": dict(pool.index.yardstick.per_token),
-            "demand": list(pool.index.demand.learned),
+            "demand": {
+                "hours": list(pool.index.demand.learned),
+                "hour": pool.index.demand.hour,
+                "burned": pool.index.demand.burned,
+            },
             "lives": [
                 [*key, ages.told, ages.hits, ages.misses, ages.oldest]
                 for key, ages in pool.bindings.lives.ages.items()
@@ -66,23 +77,20 @@ def dump(pool: Pool, now: float) -> dict[str, Any]:
         },
         "accounts": {account_id: _dump_account(s) for account_id, s in pool.states.items()},
         "bindings": [_dump_binding(b) for b in pool.bindings.by_key.values()],
-        "pauses": [
-            {"scope": p.scope, "until": p.until, "failed_probes": p.failed_probes}
-            for p in pool.throttle.pauses.values()
-        ],
+        "throttle": _dump_throttle(pool.throttle),
     }
 
 
 def load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
     """Give a fresh pool what a snapshot knows; accounts that are no longer configured are dropped."""
     version = data.get("version") if isinstance(data, dict) else None
-    if version != VERSION:
+    if not isinstance(version, int) or not OLDEST <= version <= VERSION:
         raise StateError(
-            f"the saved state has version {version!r}, this maxpool reads {VERSION}",
+            f"the saved state has version {version!r}, this maxpool reads {OLDEST} to {VERSION}",
             "Start the maxpool that wrote it, or go on without its memory.",
         )
     try:
-        _load(pool, data, now)
+        _load(pool, migrated(data, VERSION), now)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise StateError(
             f"the saved state cannot be read ({type(error).__name__}: {error})",
@@ -91,42 +99,54 @@ def load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
 
 
 def _load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
-    _load_learned(pool, data.get("learned"))  # older snapshots lack it
+    saved_at = max(now, _amount(data["saved_at"]))
+    _load_learned(pool, data["learned"])
     for account_id, saved in data["accounts"].items():
         state = pool.states.get(account_id)
         if state is not None:
-            _load_account(pool, state, saved, now)
-            pool.index.place(account_id, now)
+            _load_account(pool, state, saved, saved_at)
     for saved in data["bindings"]:
         if saved["home"] in pool.states:
-            warm = {a: Warmth(*w) for a, w in saved["warm"].items() if a in pool.states}
-            binding = _as(Binding, {**saved, "warm": warm})
-            pool.bindings.by_key[binding.key] = binding
-    for saved in data["pauses"]:
-        pause = _as(Pause, saved)
-        pause.until = _until(pause.until, now, pool.settings.throttle_default_s) or now
-        pool.throttle.pauses[pause.scope] = pause
+            _load_binding(pool, saved)
+    _load_throttle(pool, data["throttle"], saved_at)
+    _load_counts(pool, data)
+    if now < saved_at:
+        clockstep.step(pool, now - saved_at, now)
+    else:
+        pool.index.renew_all(now)
+
+
+def _load_binding(pool: Pool, saved: Mapping[str, Any]) -> None:
+    warm = {a: Warmth(*w) for a, w in saved["warm"].items() if a in pool.states}
+    binding = _as(Binding, {**saved, "warm": warm})
+    pool.bindings.by_key[binding.key] = binding
+    at_home = pool.states.get(binding.current)
+    if at_home is not None:
+        at_home.seen(binding.key, _amount(binding.last_used), pool.settings)
+
+
+def _load_counts(pool: Pool, data: Mapping[str, Any]) -> None:
     preferred = data["preferred"]
     pool.selector.preferred = preferred if preferred in pool.states else None
-    pool.paused = bool(data["paused"])
+    pool.paused, pool.leased = bool(data["paused"]), int(_amount(data["leased"]))
     pool.harm.moves = data["harm"]["moves"]
     pool.harm.cache_tokens_lost = data["harm"]["cache_tokens_lost"]
     outputs = data["prices"]["outputs"].items()
     pool.prices.outputs.update((n, v) for n, v in outputs if _amount(v) > 0.0)
     prices = data["prices"]
     pool.prices.mean, pool.prices.seen = _amount(prices["mean"]), int(_amount(prices["seen"]))
-    pool.prices.session_work = _amount(prices.get("session_work"))
-    pool.prices.session_count = _amount(prices.get("session_count"))
+    pool.prices.session_work = _amount(prices["session_work"])
+    pool.prices.session_count = _amount(prices["session_count"])
 
 
-def _load_learned(pool: Pool, saved: Mapping[str, Any] | None) -> None:
-    if saved is None:
-        return
+def _load_learned(pool: Pool, saved: Mapping[str, Any]) -> None:
     found = {name: _amount(value) for name, value in saved["yardstick"].items()}
     pool.index.yardstick.per_token.update((n, v) for n, v in found.items() if v > 0.0)
-    if len(saved["demand"]) == HOURS:
-        hours = [None if w is None else _amount(w) for w in saved["demand"]]
-        pool.index.demand.set(hours)
+    demand, kept = pool.index.demand, saved["demand"]
+    if len(kept["hours"]) == HOURS:
+        demand.set([None if w is None else _amount(w) for w in kept["hours"]])
+        demand.hour = None if kept["hour"] is None else int(kept["hour"])
+        demand.burned = _amount(kept["burned"])
     lives = pool.bindings.lives
     for account_id, asked_s, told, hits, misses, oldest in saved["lives"]:
         whole = len(hits) == len(misses) == len(oldest) == len(AGES_S)
@@ -149,6 +169,11 @@ def _dump_account(state: AccountState) -> dict[str, Any]:
             if w.reset_at is not None or w.closed_until is not None
         ],
         "bucket_closed_until": state.quota.bucket_closed_until,
+        "bucket_closed_by_us": state.quota.bucket_closed_by_us,
+        "buckets": [asdict(bucket) for bucket in state.quota.buckets.values()],
+        "organization": [state.organization, state.organization_since],
+        "opened_at": state.opened_at,
+        "last_status": [state.tally.last_status, state.tally.last_status_at],
         "health": {
             "state": health.state.value,
             "failures": health.failures,
@@ -176,6 +201,7 @@ def _dump_window(window: QuotaWindow) -> dict[str, Any]:
         "status": window.status,
         "read_at": window.read_at,
         "closed_until": window.closed_until,
+        "closed_by_us": window.closed_by_us,
         "history": [list(point) for point in window.history],
         "slope": _dump_slope(window.slope) if window.reset_at is not None else None,
     }
@@ -193,6 +219,9 @@ def _load_account(pool: Pool, state: AccountState, saved: Mapping[str, Any], now
         _load_window(pool, state, window, now)
     again_s = pool.settings.quota_without_reset_s
     state.quota.bucket_closed_until = _until(saved["bucket_closed_until"], now, again_s)
+    state.quota.bucket_closed_by_us = bool(saved["bucket_closed_by_us"])
+    buckets = [_as(BucketReading, bucket) for bucket in saved["buckets"]]
+    state.quota.merge_buckets(buckets, pool.settings)
     health, kept = state.health, saved["health"]
     health.state = HealthState(kept["state"])
     if health.state is HealthState.TRIAL:
@@ -213,6 +242,13 @@ def _load_account(pool: Pool, state: AccountState, saved: Mapping[str, Any], now
     state.shrunk_to, state.shrunk_at = _time(shrunk_to), _amount(shrunk_at)
     state.credential = _as(Credential, saved["credential"])
     state.probing = _as(Probing, saved["probing"])
+    state.opened_at = _time(saved["opened_at"])
+    organization, since = saved["organization"]
+    if organization is not None:
+        pool.groups.join(state, str(organization), int(since))
+    status, status_at = saved["last_status"]
+    if status is not None:
+        state.tally.answered(int(status), _amount(status_at))
     state.tally.total = _as(Counts, saved["total"])
     for minute, counts in saved["minutes"]:
         if now / 60 - minute < 120:
@@ -231,8 +267,9 @@ def _load_window(pool: Pool, state: AccountState, saved: Mapping[str, Any], now:
     window.status, window.read_at = saved["status"], _time(saved["read_at"])
     again_s = pool.settings.quota_without_reset_s
     window.closed_until = _until(saved["closed_until"], now, again_s)
+    window.closed_by_us = bool(saved["closed_by_us"])
     window.source = "restored"
-    if (slope := saved.get("slope")) is not None:
+    if (slope := saved["slope"]) is not None:
         found = window.slope
         per_token = _time(slope[0])
         if per_token is not None and per_token > 0.0:
@@ -241,6 +278,30 @@ def _load_window(pool: Pool, state: AccountState, saved: Mapping[str, Any], now:
     window.history.extend(
         (float(at), float(used)) for at, used in saved["history"] if isfinite(at) and isfinite(used)
     )
+
+
+def _dump_throttle(throttle: Throttle) -> dict[str, Any]:
+    return {
+        "count": throttle.count,
+        "last_at": throttle.last_at,
+        "ramps": [[scope, ramp.until, ramp.ends_at] for scope, ramp in throttle.ramps.items()],
+        "pauses": [
+            {"scope": p.scope, "until": p.until, "failed_probes": p.failed_probes}
+            for p in throttle.pauses.values()
+        ],
+    }
+
+
+def _load_throttle(pool: Pool, saved: Mapping[str, Any], now: float) -> None:
+    throttle = pool.throttle
+    throttle.count, throttle.last_at = int(_amount(saved["count"])), _time(saved["last_at"])
+    for kept in saved["pauses"]:
+        pause = _as(Pause, kept)
+        pause.until = _until(pause.until, now, pool.settings.throttle_default_s) or now
+        throttle.pauses[pause.scope] = pause
+    for scope, until, ends_at in saved["ramps"]:
+        if now < _amount(ends_at) <= now + pool.settings.throttle_ramp_s:
+            throttle.ramps[str(scope)] = Ramp(_amount(until), _amount(ends_at))
 
 
 def _by_reason(saved: Mapping[str, Any], kind: Callable[[Any], _V]) -> dict[Reason, _V]:

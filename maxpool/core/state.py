@@ -23,11 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Credential:
-    """What the pool knows of a credential: times, never the secret."""
+    """What the pool knows of a credential: times, never the secret.
+
+    `grant_expires_at`: when no refresh helps any more; `retry_at`: no refresh before that. `ending`:
+    why there is no refresh at all: it serves until `expires_at`. `dead`: why it serves no more.
+    """
 
     expires_at: float | None = None
     refreshed_at: float | None = None
     granted_at: float | None = None
+    grant_expires_at: float | None = None
+    retry_at: float = 0.0
+    ending: str = ""
     dead: str = ""
     generation: int = 0  # one more with each login
 
@@ -43,12 +50,20 @@ class LastError:
 
 @dataclass(slots=True)
 class Probing:
-    """When an account's usage was asked for, and when it may be asked again."""
+    """When an account's usage was asked for, and when it may be asked again.
+
+    `paused_until`: so long the upstream itself wants no question. `failures` and `refusals` (of the
+    credential) in a row; `barred`: why there is no use in asking before the next login.
+    """
 
     last_at: float | None = None
     next_at: float = 0.0
     failures: int = 0
     last_result: str = ""
+    count: int = 0
+    paused_until: float = 0.0
+    refusals: int = 0
+    barred: str = ""
 
 
 @dataclass(slots=True)
@@ -80,6 +95,8 @@ class AccountState:
     shut: bool = False  # its 5h window has ended and no request opened the next one
     opened_at: float | None = None  # when it came back, as long as its ramp lasts
     limit: tuple[Account, PoolSettings, float] | None = None  # L as last reckoned
+    organization: str | None = None  # whose answers these are; see `core/groups`
+    organization_since: int = -1  # the login (`credential.generation`) with which that was seen
 
     @property
     def turn_length(self) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from maxpool.core.account import CLIENT, HOME
 from maxpool.core.eligibility import Context, Reason, Unavailable, account_state
 from maxpool.core.forecast import forecast
 from maxpool.core.health import HealthState
@@ -45,7 +46,7 @@ class WindowView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
-    """One account as people see it."""
+    """One account as people see it; `twin_of`: the account whose login this is over again."""
 
     account: Account
     enabled: bool
@@ -72,6 +73,7 @@ class AccountView:
     last_error: LastError | None
     last_status: int | None
     last_status_at: float | None
+    twin_of: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,11 +144,12 @@ def picture(pool: Pool, now: float) -> PoolView:
     for binding in pool.bindings.by_key.values():
         homes[binding.home] = homes.get(binding.home, 0) + 1
     ctx = Context(pool.settings, pool.plan_in_flight)
+    twins = pool.groups.twins(now, pool.settings)
     return PoolView(
         now=now,
         started_at=pool.started_at,
         accounts=tuple(
-            _account(s, homes.get(s.account.id, 0), now, ctx) for s in pool.states.values()
+            _account(s, homes.get(i, 0), now, ctx, twins.get(i)) for i, s in pool.states.items()
         ),
         waiters=tuple(
             WaiterView(
@@ -200,7 +203,9 @@ def _sessions(pool: Pool, now: float) -> tuple[SessionView, ...]:
     )
 
 
-def _account(state: AccountState, sessions: int, now: float, ctx: Context) -> AccountView:
+def _account(
+    state: AccountState, sessions: int, now: float, ctx: Context, twin_of: str | None
+) -> AccountView:
     block = account_state(state, now, ctx)
     slots = state.slots(ctx.settings)
     used, week = state.quota.utilization("7d", now), state.quota.windows.get("7d")
@@ -220,7 +225,8 @@ def _account(state: AccountState, sessions: int, now: float, ctx: Context) -> Ac
         sessions=sessions,
         windows=tuple(_window(w, now, ctx) for w in state.quota.windows.values()),
         buckets=tuple(
-            {f.name: getattr(b, f.name) for f in fields(b)} for b in state.quota.buckets.values()
+            {f.name: getattr(b, f.name) for f in fields(b) if f.name not in NOT_SHOWN}
+            for b in state.quota.buckets.values()
         ),
         model_benches={m: b for m, b in state.model_benches.items() if b[1] > now},
         weekly_state=weekly_state(effective),
@@ -236,6 +242,7 @@ def _account(state: AccountState, sessions: int, now: float, ctx: Context) -> Ac
         last_error=state.last_error,
         last_status=state.tally.last_status,
         last_status_at=state.tally.last_status_at,
+        twin_of=twin_of,
     )
 
 
@@ -261,13 +268,15 @@ _STATE_OF_REASON = {
 
 
 def state_name(state: AccountState, block: Unavailable | None, slots: int) -> str:
-    """ready, busy, cooling, benched, locked_out, draining, disabled or closed."""
+    """ready, busy, cooling, benched, locked_out, draining, disabled or closed; an open home: home."""
     if not state.enabled:
         return "disabled"
     if state.health.state is HealthState.CLOSED:
         return "closed"
     if state.health.state is HealthState.LOCKED_OUT:
         return "locked_out"
+    if block is None and state.account.kind == HOME:
+        return HOME  # it serves nothing here, so it is never "ready"
     if block is None:
         return "busy" if state.in_flight >= slots else "ready"
     return _STATE_OF_REASON.get(block.reason, "cooling")
@@ -305,14 +314,20 @@ class Blend:
     reset_at: float | None
 
 
-def blended(pool: Pool, window: str, now: float) -> Blend | None:
-    """The pool's own window; None while no enabled plan account has told its numbers."""
+def blended(pool: Pool, window: str, now: float, *, homes: bool = False) -> Blend | None:
+    """The pool's own window, or that of all homes; None while no enabled plan has told its numbers."""
     used = weight = 0.0
     soonest: float | None = None
+    twins = pool.groups.twins(now, pool.settings)
     for state in pool.states.values():
+        if state.account.id in twins:
+            continue  # counted with the other one
         found = state.quota.windows.get(window)
         share = None if found is None else found.utilization_at(now)
-        if not state.enabled or state.account.paid or found is None or share is None:
+        if found is None or share is None or not state.enabled:
+            continue
+        kind = state.account.kind
+        if state.account.paid or kind == CLIENT or (kind == HOME) is not homes:
             continue
         used += min(share, 1.0) * state.account.plan_weight
         weight += state.account.plan_weight
@@ -322,6 +337,7 @@ def blended(pool: Pool, window: str, now: float) -> Blend | None:
     return Blend(used / weight, soonest) if weight > 0.0 else None
 
 
+NOT_SHOWN = frozenset({"usage", "relative"})
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -340,6 +356,6 @@ def outcome_text(outcome: Outcome) -> str:
     shown = [
         f"{f.name}={value}"
         for f in fields(outcome)
-        if f.name != "usage" and (value := getattr(outcome, f.name)) is not None
+        if f.name not in NOT_SHOWN and (value := getattr(outcome, f.name)) is not None
     ]
     return ", ".join(shown)[:200]

@@ -38,7 +38,8 @@ class Burn:
 class QuotaWindow:
     """Utilization 0..1 (None = unknown) until `reset_at` (None = unknown) of a window of `length_s`.
 
-    `closed_until` is the deadline of a verdict; it only ever moves to a later time.
+    `closed_until` is the deadline of a verdict; it only ever moves to a later time. `closed_by_us`:
+    that deadline is a pause of ours, not a time the upstream told.
     """
 
     name: str
@@ -49,6 +50,7 @@ class QuotaWindow:
     read_at: float | None = None
     source: str = "headers"
     closed_until: float | None = None
+    closed_by_us: bool = False
     history: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=64))
     slope: Slope = field(default_factory=Slope)
 
@@ -129,10 +131,10 @@ class QuotaWindow:
             times.append(self.read_at + grace_s)
         return min((at for at in times if at is not None and at > now), default=None)
 
-    def close(self, until: float) -> None:
+    def close(self, until: float, *, by_us: bool = False) -> None:
         """Close by verdict; a second, earlier deadline never shortens the first."""
         if self.closed_until is None or until > self.closed_until:
-            self.closed_until = until
+            self.closed_until, self.closed_by_us = until, by_us
 
     def merge(
         self, reading: Reading, now: float, source: str, settings: PoolSettings, spent: float = 0.0

@@ -32,6 +32,9 @@ class Keeper:
     saves: int = 0
     failures: int = 0
     last_error: str | None = None
+    hint: str = ""
+    failing_since: float | None = None
+    last_at: float | None = None
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def tick(self) -> None:
@@ -53,13 +56,30 @@ class Keeper:
             if self.last_error != error.message:
                 log.exception("cannot save the pool's state: %s. %s", error.message, error.hint)
             self.failures += 1
-            self.last_error = error.message
+            self.failing_since = now if self.failing_since is None else self.failing_since
+            self.last_error, self.hint = error.message, error.hint
             self.pool.saved_at = now  # not again before the gap has passed
         else:
+            if self.failing_since is not None:
+                log.warning("the pool's state is saved again")
             self.saves += 1
-            self.last_error = None
+            self.last_error = self.failing_since = None
+            self.last_at = now
             self.pool.saved(data["revision"], now)
+
+    def notices(self) -> tuple[str, ...]:
+        """What the status page says while nothing can be saved."""
+        if self.last_error is None or self.failing_since is None:
+            return ()
+        minutes = max(self.clock.now() - self.failing_since, 0.0) / 60.0
+        since = f"for {minutes:.0f} min" if minutes >= 1.0 else "now"
+        return (f"The state is not saved {since}: {self.last_error}. {self.hint.rstrip('.')}.",)
 
     def report(self) -> dict[str, Any]:
         """Numbers for the status page."""
-        return {"saves": self.saves, "failures": self.failures, "last_error": self.last_error}
+        return {
+            "saves": self.saves,
+            "failures": self.failures,
+            "last_at": self.last_at,
+            "last_error": self.last_error,
+        }

@@ -33,6 +33,7 @@ class Timers:
         self._tasks = tasks
         self._counts = {"runs": 0, "errors": 0, "missed": 0, "skipped": 0}
         self._stopped = asyncio.Event()
+        self._rings: dict[str, tuple[float, Callable[[], Coroutine[Any, Any, None]]]] = {}
         self._scheduler: Any = AsyncIOScheduler(
             jobstores={"default": MemoryJobStore()},
             timezone=UTC,
@@ -53,6 +54,7 @@ class Timers:
     ) -> None:
         """Call `function` every `seconds`, first after one interval; a name replaces its namesake."""
         interval = max(seconds, MIN_INTERVAL_S)
+        self._rings[name] = (interval, function)
         self._scheduler.add_job(
             self._ring,
             IntervalTrigger(seconds=interval, timezone=UTC),
@@ -61,6 +63,11 @@ class Timers:
             name=name,
             replace_existing=True,
         )
+
+    def realign(self) -> None:
+        """The wall clock was set: count all intervals from now, since they go by it."""
+        for name, (seconds, function) in list(self._rings.items()):
+            self.every(seconds, name, function)
 
     async def start(self) -> None:
         """Begin to ring on the running event loop."""

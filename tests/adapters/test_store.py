@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from maxpool.adapters.store import SqliteStateStore
+from maxpool.adapters.store import SqliteStateStore, saved_in
 from maxpool.errors import StateError
 
 SNAPSHOT = {"version": 1, "accounts": {"a": {"until": 1.5, "name": "über"}}}
@@ -187,3 +189,119 @@ def test_a_kill_in_the_middle_of_saving_loses_no_older_snapshot(path):
         assert isinstance(snapshot, dict)
         assert snapshot["n"] >= 50
         assert len(snapshot["pad"]) == snapshot["n"] % 20_000
+
+
+SAVE_BEYOND = (
+    "import sys, pathlib, resource; from maxpool.adapters.store import SqliteStateStore\n"
+    "from maxpool.errors import StateError\n"
+    "store = SqliteStateStore(pathlib.Path(sys.argv[1])); store.save({'version': 1, 'n': 1})\n"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))\n"
+    "try:\n"
+    "    store.save({'version': 1, 'n': 2, 'pad': 'x' * 1_000_000}); sys.exit('saved?')\n"
+    "except StateError as error: print(error.message, error.hint)\n"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))\n"
+    "store.save({'version': 1, 'n': 3}); store.close()\n"
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+def test_no_room_for_the_file_is_told_and_saving_recovers_by_itself(path):  # O4
+    done = subprocess.run(
+        [sys.executable, "-c", SAVE_BEYOND, str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "cannot save to" in done.stdout
+    assert loaded(path) == {"version": 1, "n": 3}
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A file system of 400 KB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)]
+    if (
+        sys.platform != "linux"
+        or subprocess.run(mount, check=False, capture_output=True).returncode
+    ):
+        pytest.skip("only root may mount")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def fill(disk: Path) -> None:
+    descriptor = os.open(disk / "fill", os.O_WRONLY | os.O_CREAT)
+    with suppress(OSError):
+        while os.write(descriptor, b"x" * 512):
+            pass
+    os.close(descriptor)
+
+
+def test_a_disk_that_filled_up_meanwhile_still_lets_the_memory_be_read(tiny_disk):  # O4, S18
+    path = tiny_disk / "pool.db"
+    store = SqliteStateStore(path)
+    store.save(SNAPSHOT)
+    kept = path.with_name("pool.db-wal").read_bytes()
+    store.close()
+    path.with_name("pool.db-wal").write_bytes(kept)  # as after a kill -9
+    fill(tiny_disk)
+    store = SqliteStateStore(path)
+    assert store.load() == SNAPSHOT
+    with pytest.raises(StateError, match=r"cannot save|cannot open"):
+        store.save({"version": 1, "pad": "x" * 100_000})
+    (tiny_disk / "fill").unlink()
+    store.save({"version": 1})
+    store.close()
+    assert loaded(path) == {"version": 1}
+    assert store.set_aside is None
+
+
+def test_a_file_that_somebody_removed_is_made_anew(path):
+    store = SqliteStateStore(path)
+    store.save(SNAPSHOT)
+    for one in path.parent.iterdir():
+        one.unlink()
+    store.save({"version": 1, "again": True})
+    store.close()
+    assert loaded(path) == {"version": 1, "again": True}
+
+
+def test_a_file_that_may_not_be_written_is_told_and_recovers(path, monkeypatch):
+    store = SqliteStateStore(path)
+    store.save(SNAPSHOT)
+    store._opened().execute("PRAGMA query_only = ON")  # what SQLite says of a read-only disk
+    with pytest.raises(StateError, match="readonly"):
+        store.save({"version": 1})
+    store.save({"version": 1})  # it was opened anew
+    store.close()
+    assert loaded(path) == {"version": 1}
+
+
+def test_a_look_reads_what_was_saved_and_changes_nothing(path):
+    assert saved_in(path) is None
+    assert not path.exists()
+    store = SqliteStateStore(path)
+    store.save(SNAPSHOT)
+    store.close()
+    before = path.read_bytes()
+    assert saved_in(path) == SNAPSHOT
+    path.write_bytes(b"no database" * 400)
+    assert saved_in(path) is None
+    assert path.read_bytes() == b"no database" * 400
+    path.write_bytes(before)
+
+
+CRASH = """
+import json, os, signal, sys
+from pathlib import Path
+from maxpool.adapters.store import SqliteStateStore
+store = SqliteStateStore(Path(sys.argv[1]))
+store.save(json.loads(sys.argv[2]))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_look_finds_what_a_killed_server_saved_last(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([sys.executable, "-c", CRASH, path, json.dumps(SNAPSHOT)], check=False)
+    assert saved_in(path) == SNAPSHOT

@@ -165,7 +165,7 @@ def test_without_accounts_and_while_paused_nobody_chooses():
 def test_patience_counts_from_the_arrival():
     p = pool("a", queue_max_wait_s=60)
     given = ask(arrived_at=NOW - 50)
-    assert admission.arrived(given, None, NOW) == NOW - 50
+    assert admission.arrived(p, given, None, NOW) == NOW - 50
     assert admission.deadline(p, given, None, NOW) == NOW + 10
     p.release(lease(p), NetworkFailure(), NOW)
     held = p.acquire(given, NOW)

@@ -193,3 +193,14 @@ def test_a_request_without_a_session_binds_nothing():
     p = pool("a")
     turn(p, NOW, None)
     assert not p.bindings.by_key
+
+
+def test_a_successor_is_at_home_and_warm_where_the_account_before_it_was():
+    p = pool(account("old", priority=0), account("new", priority=1))
+    assert turn(p, NOW) == "old"
+    p.succeed("old", "new", NOW + 1)
+    binding = p.bindings.by_key["s"]
+    assert (binding.home, binding.current, list(binding.warm)) == ("new", "new", ["new"])
+    assert [s.tally.total.requests for s in p.states.values()] == [0, 1]
+    p.succeed("old", "gone", NOW + 1)
+    assert binding.home == "new"

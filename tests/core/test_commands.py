@@ -10,13 +10,14 @@ from maxpool import (
     Command,
     CredentialChange,
     Lease,
+    NetworkFailure,
     Pool,
     QuotaExceeded,
     Success,
     TransientFailure,
     Wait,
 )
-from tests.make import DAY, NOW, account, ask, lease, pool, state_of
+from tests.make import DAY, NOW, account, ask, lease, pool, reason_of, state_of, until_of
 
 
 def does(p: Pool, action, account_id: str | None = None, session: str | None = None) -> bool:
@@ -116,3 +117,33 @@ def test_every_command_is_a_change_that_waiters_hear_of():
     before = p.revision
     does(p, "pause"), does(p, "resume"), does(p, "automatic")
     assert p.revision == before + 3
+
+
+def test_a_failed_refresh_sets_an_expired_login_aside_until_its_next_try():  # T9
+    p = pool("a", "b")
+    p.credential("a", CredentialChange("expires", expires_at=NOW + 60), NOW)
+    p.credential("a", CredentialChange("stalled", until=NOW + 30), NOW)
+    assert state_of(p, "a") == "ready", "its token is still good"
+    p.credential("a", CredentialChange("stalled", until=NOW + 130), NOW + 100)
+    assert reason_of(p, "a", NOW + 100) == "network"
+    assert until_of(p, "a", NOW + 100) == NOW + 130
+    p.credential("a", CredentialChange("refreshed", expires_at=NOW + 900), NOW + 101)
+    assert state_of(p, "a", NOW + 101) == "ready"
+
+
+def test_a_refresh_ends_no_pause_that_it_did_not_begin():
+    p = pool("a")
+    p.release(lease(p), NetworkFailure("reset", sent=True), NOW)
+    p.credential("a", CredentialChange("refreshed", expires_at=NOW + 900), NOW)
+    assert reason_of(p, "a") == "network"
+
+
+def test_a_login_that_is_ending_serves_on_and_a_new_one_makes_up_for_it():  # T4 T5
+    p = pool("a")
+    p.credential("a", CredentialChange("ending", reason="over"), NOW)
+    assert (state_of(p, "a"), p.states["a"].credential.ending) == ("ready", "over")
+    p.credential("a", CredentialChange("dead", reason="over"), NOW)
+    assert state_of(p, "a") == "locked_out"
+    p.credential("a", CredentialChange("logged_in", granted_at=NOW), NOW)
+    kept = p.states["a"].credential
+    assert (state_of(p, "a"), kept.ending, kept.dead, kept.granted_at) == ("ready", "", "", NOW)

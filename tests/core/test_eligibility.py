@@ -15,9 +15,10 @@ from maxpool.core.eligibility import (
     account_state,
     check,
     mismatch,
+    only_told,
 )
 from maxpool.core.health import HealthState
-from maxpool.core.lease import Reading
+from maxpool.core.lease import OwnLogin, Reading
 from maxpool.core.settings import PoolSettings
 from maxpool.core.state import AccountState
 from tests.make import DAY, HOUR, NOW, account, ask, key
@@ -58,6 +59,10 @@ def why(s: AccountState, now: float = NOW, ctx: Context = CTX, **request: Any) -
         ({"format": "openai"}, {}, Reason.FORMAT),
         ({}, {"owner": "b"}, Reason.OWNER),  # R19
         ({}, {"owner": "a"}, None),
+        ({"kind": "home"}, {}, Reason.HOME),
+        ({"kind": "home"}, {"owner": "a"}, Reason.HOME),
+        ({"kind": "home"}, {"home": True}, None),
+        ({}, {"home": True}, Reason.HOME),
     ],
 )
 def test_what_an_account_can_never_carry_is_a_mismatch(own, request_, reason):
@@ -175,3 +180,32 @@ def test_the_pools_own_slots_count_plan_accounts_only():
 def test_waiting_helps_where_a_time_or_an_event_ends_the_reason(reason):
     assert Unavailable(reason, NOW).temporary
     assert Unavailable(reason).temporary == (reason in BY_EVENT)
+
+
+OWN = OwnLogin("mine", frozenset({"api_key"}))
+
+
+@pytest.mark.parametrize(
+    ("of", "own", "reason"),
+    [
+        (account("mine", kind="client"), OWN, None),
+        (account("mine", kind="client"), None, Reason.OTHER_LOGIN),
+        (account("yours", kind="client"), OWN, Reason.OTHER_LOGIN),
+        (account("yours", kind="client"), OwnLogin(""), Reason.OTHER_LOGIN),
+        (key(), OWN, None),
+        (account("pooled"), OWN, Reason.SPILL),
+        (key(), OwnLogin(""), Reason.SPILL),
+        (account("pooled"), None, None),
+    ],
+)
+def test_a_clients_own_login_serves_its_own_requests_and_only_named_kinds_help_out(of, own, reason):
+    assert mismatch(of, ask(own=own)) is reason
+
+
+def test_only_what_an_upstream_said_of_a_login_is_for_its_client_to_hear():
+    mine = state(of=account("mine", kind="client"))
+    mine.cool(Reason.FORBIDDEN, NOW + HOUR)
+    assert only_told(mine, ask(own=OWN), NOW, CTX)
+    assert not only_told(mine, ask(), NOW, CTX)
+    mine.cool(Reason.NETWORK, NOW + 5)
+    assert not only_told(mine, ask(own=OWN), NOW, CTX)

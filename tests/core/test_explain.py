@@ -52,6 +52,15 @@ def test_each_account_that_cannot_serve_has_its_reason_and_its_end():
     assert told.counts == {"quota": 1, "program": 1}
 
 
+def test_homes_are_weighed_by_the_same_costs_when_a_client_asks_where_to_start():
+    p = pool("a", account("full", kind="home"), account("free", kind="home"))
+    p.observe("full", unified(five=0.1, seven=0.9), NOW)
+    p.observe("free", unified(five=0.1, seven=0.1), NOW)
+    told = p.explain(ask(home=True), NOW)
+    assert [c.account_id for c in told.candidates] == ["free", "full"]
+    assert told.unavailable == (("a", "home", None),)
+
+
 def test_explaining_changes_nothing():  # S21
     p = mixed()
     running = lease(p, NOW, "s")

@@ -8,8 +8,10 @@ import pytest
 
 from maxpool import (
     Burst,
+    Command,
     Lease,
     NetworkFailure,
+    OwnLogin,
     Pool,
     Reading,
     Success,
@@ -253,3 +255,18 @@ def test_an_account_that_borrows_the_yardstick_follows_it_between_leases():
     p.index.yardstick.learn("5h", 20.0, 1e-6)
     p.index.renew_guesses(NOW)
     assert p.states["b"].left < 2e6
+
+
+def test_clients_own_logins_are_looked_at_by_nobody_but_their_own(looks):
+    mine = [account(f"mine{i}", kind="client", priority=-9) for i in range(50)]
+    p = pool("a", "b", *mine)
+    p.command(Command("disable", "mine1"), NOW)
+    looks.update(check=0, cost=0)
+    assert lease(p).account_id == "a"
+    assert max(looks.values()) <= 2
+    assert lease(p, own=OwnLogin("mine2")).account_id == "mine2"
+    assert p.index.parked == {}
+    decision = lease(p, own=OwnLogin("mine1", frozenset({"subscription"}))).decision
+    assert dict(decision.unavailable) == {"disabled": 1}
+    p.command(Command("enable", "mine1"), NOW)
+    assert lease(p, own=OwnLogin("mine1")).account_id == "mine1"

@@ -241,8 +241,9 @@ class PoolMachine(RuleBasedStateMachine):
         seven=st.sampled_from(SHARES),
         reset=st.sampled_from([-30.0, 40.0, 2 * HOUR, 6 * DAY, 9 * DAY]),
         named=st.booleans(),
+        organization=st.sampled_from(["", "o1", "o1", "o2"]),
     )
-    def observe(self, i, status, verdict, five, seven, reset, named):
+    def observe(self, i, status, verdict, five, seven, reset, named, organization):
         lease, _ = self.leases[i % len(self.leases)]
         given = {"claim": "seven_day_opus"} if named and verdict == "rejected" else {}
         headers = unified(
@@ -254,6 +255,7 @@ class PoolMachine(RuleBasedStateMachine):
             seven_reset=self.now + reset,
             **given,
         )
+        headers["anthropic-organization-id"] = organization
         if verdict == "junk":
             del headers["anthropic-ratelimit-unified-5h-reset"]
         self.pool.observe(
@@ -317,6 +319,13 @@ class PoolMachine(RuleBasedStateMachine):
     @rule(step=st.sampled_from(STEPS))
     def time_passes(self, step):
         self.now += step
+
+    @rule(by=st.sampled_from([-8 * DAY, -HOUR, 5.5, HOUR, 30 * DAY]))
+    def the_clock_is_set(self, by):  # O7
+        before = own_pauses(self.pool, self.now)
+        self.now += by
+        self.pool.clock_stepped(by, self.now)
+        assert own_pauses(self.pool, self.now) == before
 
     @rule()
     def sleep_until_the_next_wake(self):
@@ -410,6 +419,25 @@ class PoolMachine(RuleBasedStateMachine):
                 found = self.pool.acquire(asked, self.now, exclude=others, ticket=found.ticket)
             assert isinstance(found, Lease), (account_id, found)
             self.pool.release(found, Success(), self.now)
+
+
+def own_pauses(pool: Pool, now: float) -> dict[str, list[tuple[str, float]]]:
+    """What keeps accounts back for reasons of our own, and how many seconds more."""
+    found = {"pool": [(p.scope, round(p.until - now, 3)) for p in pool.throttle.pauses.values()]}
+    for account_id, s in pool.states.items():
+        pauses = [*s.cooldowns.items(), ("breaker", s.health.open_until or now)]
+        pauses += [(m, until) for m, (_, until) in s.model_benches.items()]
+        pauses += [("ramp", s.ramp_ends(SETTINGS) or now), ("probe", s.probing.next_at or now)]
+        windows = s.quota.windows.values()
+        pauses += [(w.name, w.closed_until or now) for w in windows if w.closed_by_us]
+        open_now = ((str(name), round(until - now, 3)) for name, until in pauses)
+        found[account_id] = sorted(one for one in open_now if one[1] > 0)
+        found[account_id].append(("L", round(s.soft_limit(now, SETTINGS), 3)))
+    for session, binding in pool.bindings.by_key.items():
+        warm = [(a, round(w.until - now, 3)) for a, w in binding.warm.items()]
+        found[f"session {session}"] = [("idle", round(now - binding.last_used, 3)), *warm]
+    waiting = [(str(w.ticket.id), round(w.deadline - now, 3)) for w in pool.queue.waiters.values()]
+    return found | {"queue": waiting}
 
 
 def everything(pool: Pool) -> bytes:

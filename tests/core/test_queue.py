@@ -11,6 +11,7 @@ from maxpool import (
     Lease,
     NetworkFailure,
     Overloaded,
+    OwnLogin,
     Pool,
     QuotaExceeded,
     Refusal,
@@ -286,3 +287,12 @@ def test_slots_are_expected_as_fast_as_leases_ended_lately():
         q.ended(NOW + 2 * i)
     assert q.pace_s(NOW + 80) == 2.0
     assert q.pace_s(NOW) is None  # the clock was set back
+
+
+def test_who_waits_for_its_own_login_blocks_nobody_else():  # Q1
+    own = OwnLogin("mine")
+    p = pool("a", account("mine", kind="client", slots=1))
+    lease(p, own=own)
+    assert hold(p, own=own).reason == "slots_full"
+    assert lease(p, NOW).account_id == "a"
+    assert class_of(ask(own=own), NOBODY) != class_of(ask(), NOBODY)

@@ -12,6 +12,7 @@ from maxpool import (
     CredentialChange,
     Lease,
     NetworkFailure,
+    OwnLogin,
     Pool,
     QuotaExceeded,
     Refusal,
@@ -21,6 +22,7 @@ from maxpool import (
 )
 from maxpool.core import select
 from maxpool.core.eligibility import check
+from maxpool.core.strategy import STRATEGIES
 from tests.make import DAY, HOUR, NOW, account, ask, key, lease, pool, unified
 
 
@@ -54,6 +56,17 @@ def test_ties_go_to_the_least_recently_leased_then_by_id():
         p.release(taken, Success(), NOW)
         order.append(taken.account_id)
     assert order == ["a", "b", "c"] * 2
+
+
+@pytest.mark.parametrize("strategy", list(STRATEGIES))
+def test_a_home_is_never_leased_however_good_it_looks(strategy):
+    best = account("home", kind="home", priority=-9, tier=-9)
+    p = pool(best, "a", key("k", priority=9), strategy=strategy)
+    p.observe("a", unified(five=0.9, seven=0.9), NOW)
+    p.command(Command("prefer", "home"), NOW)
+    assert {lease(p, session=f"s{i}").account_id for i in range(40)} == {"a"}
+    close(p, "a", NOW + DAY)
+    assert lease(p, arrived_at=NOW - HOUR).account_id == "k"
 
 
 @pytest.mark.parametrize("owner", ["a", "b", "c", "d"])
@@ -214,3 +227,26 @@ def test_a_session_waits_for_its_crowded_home_only_where_all_others_are_much_dea
         lease(p, NOW + 1, exclude=frozenset(p.states) - {name})
     found = p.acquire(ask("s", arrived_at=NOW + 1, max_wait_s=60), NOW + 1)
     assert isinstance(found, Wait) is waits
+
+
+def test_a_clients_own_login_has_the_last_word_when_only_its_upstream_closed_it():
+    own = OwnLogin("mine")
+    p = pool("a", account("mine", kind="client"))
+    assert p.last_word(ask(), NOW) is None, "it brought no login along"
+    held = lease(p, own=own)
+    p.release(held, QuotaExceeded("5h", NOW + HOUR), NOW)
+    assert isinstance(p.acquire(ask(own=own, max_wait_s=0), NOW), Refusal)
+    last = p.last_word(ask(own=own), NOW)
+    assert isinstance(last, Lease)
+    assert last.account_id == "mine"
+    p.release(last, NetworkFailure(), NOW)
+    assert p.last_word(ask(own=own), NOW) is None, "the network has no say"
+    p.command(Command("pause"), NOW + 9)
+    assert p.last_word(ask(own=own), NOW + 9) is None
+
+
+def test_logins_of_other_clients_are_no_accounts_to_anybody_else():
+    p = pool(account("mine", kind="client"))
+    found = p.acquire(ask(max_wait_s=0), NOW)
+    assert isinstance(found, Refusal)
+    assert (found.reason, dict(found.counts)) == ("no_accounts", {})

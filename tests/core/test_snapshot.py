@@ -14,8 +14,10 @@ from maxpool import (
     CredentialChange,
     Forbidden,
     Lease,
+    NetworkFailure,
     Overloaded,
     Pool,
+    ProbeFailure,
     QuotaExceeded,
     RateLimited,
     SpendLimited,
@@ -25,6 +27,7 @@ from maxpool import (
     Wait,
 )
 from maxpool.core.health import HealthState
+from maxpool.core.snapshot import VERSION
 from maxpool.errors import StateError
 from tests.make import (
     DAY,
@@ -186,12 +189,17 @@ def broken() -> list[Any]:
         {},
         [],
         None,
-        {"version": 2},
+        {"version": VERSION + 1},
+        {"version": VERSION},
         {"version": 1},
+        {"version": True},
+        {"version": 0},
         {**good, "accounts": []},
         {**good, "bindings": [{}]},
         {**good, "bindings": [{"home": "a", "warm": {"a": []}}]},
-        {**good, "pauses": [{"scope": "x"}]},
+        {**good, "throttle": {**good["throttle"], "pauses": [{"scope": "x"}]}},
+        {**good, "throttle": None},
+        {**good, "saved_at": "yesterday"},
         {**good, "harm": None},
         {**good, "accounts": {"a": {}}},
         {**good, "accounts": {"a": {**account, "health": {**account["health"], "state": "?"}}}},
@@ -215,7 +223,7 @@ def test_numbers_that_are_none_never_stop_the_pool():  # S17, O2
     saved = p.snapshot(NOW)
     nan, inf = float("nan"), float("inf")
     saved["prices"].update(mean=None, session_work=nan, outputs={"sonnet": inf})
-    saved["learned"]["demand"][3] = nan
+    saved["learned"]["demand"]["hours"][3] = nan
     saved["learned"]["yardstick"] = {"5h": inf}
     saved["learned"]["lives"] = [["", 300.0, 5, [1.0], [0.0], [2.0]]]
     saved["accounts"]["a"]["health"]["open_until"] = inf
@@ -229,15 +237,59 @@ def test_numbers_that_are_none_never_stop_the_pool():  # S17, O2
     assert restored.states["a"].in_flight == 0
 
 
-def test_a_snapshot_of_the_version_before_is_taken_as_far_as_it_goes():
+def test_the_ramp_after_a_throttle_and_its_count_are_remembered():  # S18
     p = pool("a")
-    p.release(lease(p, NOW, "s"), Success(TokenUsage(5, 100, 0, 20_000)), NOW)
-    saved = p.snapshot(NOW)
-    del saved["learned"], saved["prices"]["session_work"], saved["prices"]["session_count"]
-    for window in saved["accounts"]["a"]["windows"]:
-        del window["slope"]
-    for binding in saved["bindings"]:
-        binding["warm"] = {a: w[:3] for a, w in binding["warm"].items()}
-    restored = Pool.restore(saved, [account("a")], None, NOW)
-    assert restored.bindings.by_key["s"].home == "a"
-    assert restored.bindings.by_key["s"].warm_at("a", NOW + 1) is not None
+    p.release(lease(p), Burst(None, "f"), NOW)
+    probe = lease(p, NOW + 30)
+    p.observe("a", {}, NOW + 30, lease=probe, status=200)
+    lease(p, NOW + 30)
+    again = restarted(p, NOW + 30.1)
+    held = again.acquire(ask(), NOW + 30.1)
+    assert isinstance(held, Wait)
+    assert (held.reason.value, again.view(NOW + 31).throttle_count) == ("throttle", 1)
+
+
+def test_who_comes_back_fills_up_step_by_step_after_a_restart_too():  # S18
+    p = pool("a", soft_slots=2.0)
+    p.release(lease(p), NetworkFailure(), NOW)
+    p.index.advance(NOW + 5)
+    p.index.advance(NOW + 6)
+    slots = [p.states["a"].ramp_slots(NOW + 6, p.settings) for p in (p, restarted(p, NOW + 6))]
+    assert slots[0] == slots[1] < 50
+
+
+def test_pauses_of_probes_are_remembered():  # S18
+    p = pool(account("a", probes=True))
+    p.learn("a", ProbeFailure("429", 5_000), NOW)
+    again = restarted(p, NOW + 60)
+    assert again.states["a"].probing == p.states["a"].probing
+    assert not [one for one in again.due(NOW + 4_999) if one.kind == "probe"]
+
+
+def test_sessions_that_had_a_turn_lately_still_count_on_their_account():
+    p = pool("a")
+    for i in range(3):
+        p.release(lease(p, NOW + i, f"s{i}"), Success(TokenUsage(0, 5, 20_000)), NOW + i)
+    again = restarted(p, NOW + 9)
+    assert again.states["a"].growing(NOW + 9, again.settings) == 3
+
+
+@pytest.mark.parametrize("back_s", [60.0, HOUR, 400 * DAY])
+def test_a_clock_set_back_while_it_was_off_lengthens_no_pause(back_s):  # O7
+    p = pool("a", "b", "c")
+    p.release(lease(p, exclude=frozenset("bc")), Forbidden(), NOW)
+    for _ in range(3):
+        p.release(lease(p, exclude=frozenset("ac")), TransientFailure(500), NOW)
+    p.release(lease(p, exclude=frozenset("ab")), QuotaExceeded("7d", NOW + DAY), NOW)
+    now = NOW - back_s
+    again = Pool.restore(p.snapshot(NOW), [account(n) for n in "abc"], p.settings, now)
+    assert [until_of(again, n, now) for n in "abc"] == [now + 300, now + 30, NOW + DAY]
+
+
+def test_a_utilization_without_a_reset_is_dropped():
+    p = pool("a")
+    headers = unified(five=0.7, seven=0.5)
+    del headers["anthropic-ratelimit-unified-5h-reset"]
+    p.observe("a", headers, NOW)
+    known = restarted(p).states["a"].quota
+    assert (known.utilization("5h", NOW), known.utilization("7d", NOW)) == (None, 0.5)

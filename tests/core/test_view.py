@@ -9,6 +9,7 @@ from maxpool import (
     CredentialChange,
     ProbeFailure,
     QuotaExceeded,
+    Refusal,
     Success,
     TokenUsage,
     TransientFailure,
@@ -54,6 +55,14 @@ def test_what_a_person_did_is_shown(action, state):
     p = pool("a")
     p.command(Command(action, "a"), NOW)
     assert state_of(p, "a") == state
+
+
+def test_a_home_is_never_ready_and_never_serves():
+    p = pool(account("h", kind="home"))
+    assert state_of(p, "h") == "home"
+    refused = p.acquire(ask(), NOW)
+    assert isinstance(refused, Refusal)
+    assert (refused.reason, refused.counts) == (Reason.HOME, {"home": 1})
 
 
 def test_an_account_at_its_slots_is_busy():
@@ -124,6 +133,14 @@ def test_the_pools_own_window_weighs_enabled_plans_by_capacity():  # S23
     assert blend.reset_at == NOW + 2 * DAY
 
 
+def test_the_homes_have_a_window_of_their_own():
+    p = pool("a", account("h", kind="home"))
+    p.observe("a", unified(five=0.2), NOW)
+    p.observe("h", unified(five=0.8), NOW)
+    shares = [blended(p, "5h", NOW, homes=homes) for homes in (False, True)]
+    assert [s.utilization for s in shares if s is not None] == [0.2, 0.8]
+
+
 def test_sessions_are_shown_latest_first_and_not_all_of_them():
     p = pool("a")
     for i in range(60):
@@ -162,3 +179,12 @@ def test_waiting_is_shown_with_its_cause():
     p.acquire(ask(), NOW)
     (waiter,) = p.view(NOW + 3).waiters
     assert (waiter.cause, waiter.waiting_s, waiter.position) == (Reason.SLOTS_FULL, 3.0, 1)
+
+
+def test_what_clients_have_left_of_their_own_is_no_part_of_the_pools_numbers():
+    p = pool("a", account("mine", kind="client"))
+    p.observe("a", unified(five=0.2), NOW)
+    p.observe("mine", unified(five=0.9), NOW)
+    blend = blended(p, "5h", NOW)
+    assert blend is not None
+    assert blend.utilization == pytest.approx(0.2)

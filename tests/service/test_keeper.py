@@ -81,11 +81,13 @@ async def test_a_failing_disk_is_said_once_and_stops_nothing(caplog):
     store.broken = True
     for _ in range(3):
         await one.save()
-    assert one.report() == {"saves": 0, "failures": 3, "last_error": "the disk is full"}
+    assert (one.saves, one.failures, one.last_error) == (0, 3, "the disk is full")
+    assert one.notices() == ("The state is not saved now: the disk is full. Free some space.",)
     assert caplog.text.count("the disk is full. Free some space.") == 1
     store.broken = False
     await one.save()
-    assert one.report()["last_error"] is None
+    assert (one.report()["last_error"], one.notices()) == (None, ())
+    assert caplog.text.count("is saved again") == 1
 
 
 async def test_an_error_of_another_kind_is_not_swallowed():

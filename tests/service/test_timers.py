@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -98,3 +99,20 @@ async def test_a_stall_of_the_loop_drops_no_ring(tasks):
     await rung(timers, "runs", 1)
     await timers.aclose()
     assert timers.counts["missed"] == 0
+
+
+async def test_after_a_step_of_the_clock_every_timer_counts_from_now(tasks):  # O7
+    timers, rings = Timers(tasks), []
+
+    async def work() -> None:
+        rings.append(1)
+
+    timers.every(0.01, "work", work)
+    await timers.start()
+    stuck = datetime.now(UTC) + timedelta(hours=1)  # where a clock set back by an hour leaves it
+    timers._scheduler.modify_job("work", next_run_time=stuck)
+    before = timers.counts["runs"]
+    timers.realign()
+    await rung(timers, "runs", before + 2)
+    await timers.aclose()
+    assert rings
