@@ -1,4 +1,4 @@
-"""Secrets by reference: `env:NAME`, `file:PATH`, `command:...`.
+"""Secrets by reference: `env:NAME`, `file:PATH`, `command:...`, and `vault:ID`.
 
 Reads what the config file points at and nothing else. It never caches, logs or repeats a secret:
 errors name the reference (a variable, a path, a program), never what was found there.
@@ -11,21 +11,54 @@ import shlex
 import stat
 import subprocess
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maxpool.adapters import process
 from maxpool.errors import SecretError
 from maxpool.ports import Secret
+from maxpool.wire.credential import decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from maxpool.ports import SecretSource, Vault
+
+OF_VAULT, MAYBE_OF_VAULT = "vault", "vault?"
+"""The first words of references to the vault; the second kind may have no entry."""
 
 MAX_SECRET_BYTES = 64 * 1024
 """Larger than any key or login: what is longer is not a secret but a wrong path."""
 
 COMMAND_TIMEOUT_S = 10.0
 """Password managers answer in well under a second unless they wait for somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class VaultSecrets:
+    """`ports.SecretSource`: `vault:ID` and `vault?:ID` from the vault, all others from the next source."""
+
+    vault: Vault
+    source: SecretSource
+
+    def resolve(self, reference: str) -> Secret:
+        """The secret behind `reference`; empty where `vault?:` finds no entry. Raises SecretError."""
+        kind, _, name = reference.partition(":")
+        if kind not in (OF_VAULT, MAYBE_OF_VAULT):
+            return self.source.resolve(reference)
+        found = self.vault.get(name)
+        if found is None:
+            if kind == MAYBE_OF_VAULT:
+                return Secret("")
+            raise SecretError("nobody has logged in for it yet", "Run: maxpool login NAME")
+        try:
+            return _checked(decode(found.reveal()).secret, kind)
+        except ValueError as error:
+            raise SecretError(
+                f"what {self.vault.place} holds for it cannot be read: {error}",
+                "Log in again: maxpool login NAME",
+            ) from None
 
 
 class ReferenceSecrets:
@@ -121,6 +154,7 @@ def _run(arguments: list[str], folder: Path, timeout_s: float) -> tuple[int, byt
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=folder,
+        env=process.without_own_key(process.environment()),
         start_new_session=True,  # so that its own children end with it
     )
 

@@ -51,3 +51,30 @@ set_up() {
   PATH="$venv/bin:$PATH"
   export PATH
 }
+
+# System packages that some tests need, as PROGRAM=PACKAGE: installed where that needs nobody's answer
+# (apt, as root or by sudo without a pass phrase; TEST_PACKAGES=no forbids it). Without them those tests
+# are skipped.
+system_packages() {
+  local pair missing=() as=() tried="$venv/.maxpool-packages"
+  for pair in "$@"; do
+    command -v "${pair%%=*}" >/dev/null 2>&1 || missing+=("${pair#*=}")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  [ "$(id -u)" = 0 ] || as=(sudo -n)
+  if [ "${TEST_PACKAGES:-yes}" != no ] && [ "$(cat "$tried" 2>/dev/null)" != "${missing[*]}" ] &&
+    command -v apt-get >/dev/null 2>&1 && ${as[@]+"${as[@]}"} true 2>/dev/null; then
+    echo "Installing ${missing[*]} for the tests ..." >&2
+    printf '%s' "${missing[*]}" >"$tried"
+    if apt_get update && apt_get install -y --no-install-recommends "${missing[@]}"; then
+      rm -f "$tried"
+      return 0
+    fi
+  fi
+  echo "Not installed: ${missing[*]}; tests that need them are skipped." >&2
+}
+
+apt_get() {
+  ${as[@]+"${as[@]}"} env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq -o DPkg::Lock::Timeout=120 "$@" </dev/null >/dev/null 2>&1
+}

@@ -6,8 +6,11 @@ import time
 
 import pytest
 
-from maxpool.adapters.secrets import ReferenceSecrets
+from maxpool.adapters.secretfile import Keys, SecretFile
+from maxpool.adapters.secrets import ReferenceSecrets, VaultSecrets
 from maxpool.errors import SecretError
+from maxpool.ports import Secret
+from maxpool.wire.credential import StoredCredential, encode
 
 
 @pytest.fixture
@@ -46,6 +49,14 @@ def test_a_command_runs_without_a_shell(source, tmp_path):
     plain = f"command:{sys.executable} -c \"import sys; print(sys.argv[1])\" '$HOME; touch x'"
     assert source.resolve(plain).reveal() == "$HOME; touch x"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_never_sees_the_key_to_the_logins(source, monkeypatch):  # X4
+    monkeypatch.setenv("MAXPOOL_SECRET_KEY", "ab" * 32)
+    shows = (
+        "import os; print(os.environ.get('MAXPOOL_SECRET_KEY', 'nothing'), 'HOME' in os.environ)"
+    )
+    assert source.resolve(python(shows)).reveal() == "nothing True"
 
 
 def test_a_command_that_hangs_is_ended(tmp_path):
@@ -88,3 +99,35 @@ def test_what_gives_no_secret_is_an_error_with_a_hint_and_without_the_secret(sou
     told = caught.value.message + caught.value.hint + repr(caught.value.__cause__)
     assert "sk-secret" not in told
     assert caught.value.hint
+
+
+@pytest.fixture
+def vault(tmp_path, source):
+    file = SecretFile(tmp_path, Keys({"MAXPOOL_SECRET_KEY": "ab" * 32}, None))
+    return VaultSecrets(file, source)
+
+
+def test_a_login_is_found_in_the_vault_and_all_else_where_it_was(vault):
+    credential = StoredCredential(secret="sk-5", origin="https://a", refresh_token="rt-5")
+    vault.vault.put("a", Secret(encode(credential)))
+    assert vault.resolve("vault:a").reveal() == "sk-5"
+    assert vault.resolve("vault?:a").reveal() == "sk-5"
+    assert vault.resolve("env:KEY").reveal() == "sk-1"
+
+
+def test_a_missing_login_is_an_error_only_where_there_must_be_one(vault):
+    assert vault.resolve("vault?:a").reveal() == ""
+    with pytest.raises(SecretError, match="nobody has logged in") as caught:
+        vault.resolve("vault:a")
+    assert caught.value.hint == "Run: maxpool login NAME"
+
+
+@pytest.mark.parametrize(
+    "text", ["sk-secret", "{}", '{"version":1,"secret":"sk-secret\\nx","origin":""}']
+)
+def test_an_entry_that_is_none_is_told_without_quoting_it(vault, text):
+    vault.vault.put("a", Secret(text))
+    with pytest.raises(SecretError) as caught:
+        vault.resolve("vault:a")
+    told = caught.value.message + caught.value.hint + repr(caught.value.__cause__)
+    assert "sk-secret" not in told
