@@ -50,7 +50,7 @@ class Origins:
             if old == new and account_id not in self.locked:
                 continue
             allowed = account_id in confirmed or EVERYONE in confirmed
-            locks = old != new and not allowed and not (_local(old) and _local(new))
+            locks = not allowed and not same_place(old, new)
             if locks:
                 self.locked.add(account_id)
             else:  # confirmed, harmless, or back where it belongs
@@ -75,6 +75,11 @@ def origins_in(saved: Mapping[str, Any]) -> dict[str, str]:
             "Check each account's base_url: it is bound anew.",
         )
     return found
+
+
+def same_place(old: str, new: str) -> bool:
+    """Whether a credential for one origin may go to the other without its owner's word."""
+    return old == new or (_local(old) and _local(new))
 
 
 def _local(origin: str) -> bool:

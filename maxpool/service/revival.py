@@ -1,8 +1,8 @@
 """Accounts whose secret is missing or was refused, and how they come back without a restart.
 
-A secret lives outside maxpool (`env:`, `file:`, `command:`), so its owner renews it there. Files are
-looked at every few seconds, everything else when the config is reloaded; another secret than the
-refused one is the new login. The refused one itself is tried again after growing pauses, since a 401
+A secret rests in the vault, where `maxpool login` puts a new one, or outside (`env:`, `file:`,
+`command:`), where its owner renews it. Vault and files are looked at every few seconds, everything else
+when the config is reloaded; another secret than the refused one is the new login. The refused one itself is tried again after growing pauses, since a 401
 may have been the upstream's slip: such a try costs one failover that nobody sees.
 """
 
@@ -65,9 +65,12 @@ class Revival:
         for account_id, state in list(self.pool.states.items()):
             locked = state.health.state is HealthState.LOCKED_OUT
             unready = locked or account_id not in self.tokens.ready
-            looked_at = not files_only or self.tokens.in_file(account_id)
-            bound = account_id not in self.origins.locked
-            if state.enabled and unready and looked_at and bound:
+            login = self.tokens.login_of(account_id)
+            looked_at = not files_only or self.tokens.watched(account_id)
+            # A new login of its own binds an account to where it leads now.
+            bound = account_id not in self.origins.locked or login is not None
+            renewed = login is not None and not files_only  # it may have changed although it works
+            if state.enabled and (unready or renewed) and looked_at and bound:
                 await self._look_at(account_id, state, locked=locked)
         for gone in self.missing.keys() - self.pool.states.keys():
             del self.missing[gone]
@@ -118,11 +121,15 @@ class Revival:
         if locked:
             self.tokens.forget(account_id)
         try:
-            found = await self.tokens.bearer(account_id, destination)
+            found = await self.tokens.look(account_id, destination)
         except SecretError as error:
+            if account_id in self.tokens.ready or account_id in self.origins.locked:
+                return  # what works stays in use; what waits for its owner's word says so itself
             self._without(account_id, name, error, locked=locked)
             return
         self.missing.pop(account_id, None)
+        if found is None:
+            return  # the login itself is over, and says so
         if account_id in self.origins.locked:  # it moved while its secret was looked up
             return
         lost = state.health.reason.startswith(NO_SECRET)

@@ -20,7 +20,8 @@ class StoredCredential:
 
     `secret`: what is sent (API key, setup token, access token). `origin`: scheme, host and port it
     belongs to. `expires_at` (of `secret`) and `granted_at` (of the login) are epoch seconds.
-    `profile`: the `[oauth.NAME]` it came from. Uuids where the provider told them.
+    `profile`: the `[oauth.NAME]` it came from, `issuer`: the origin that its refresh token goes to.
+    Uuids where the provider told them.
     """
 
     secret: str = field(repr=False)
@@ -32,6 +33,7 @@ class StoredCredential:
     profile: str | None = None
     account_uuid: str | None = None
     organization_uuid: str | None = None
+    issuer: str | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -73,6 +75,7 @@ def decode(text: str) -> StoredCredential:
         profile=_text(data, "profile"),
         account_uuid=_text(data, "account_uuid"),
         organization_uuid=_text(data, "organization_uuid"),
+        issuer=_text(data, "issuer"),
     )
 
 
