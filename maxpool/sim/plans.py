@@ -79,6 +79,7 @@ class SimAccount:
     """One invented account of the simulated upstream.
 
     `organization`: accounts that name the same one share quota and prompt cache; None = its own.
+    `person`: accounts that name the same one are logins of one person; None = its own.
     `used_5h`, `used_7d`: shares already spent at the start. `phase_7d_s`: weekly resets fall on
     times t with t % window_7d_s == phase, None = drawn. `models`: names or shell patterns.
     `concurrency`: None = the plan's. `capacity_tokens`: a plan's 5h capacity in price-weighted
@@ -101,6 +102,7 @@ class SimAccount:
     output_tokens_per_minute: float | None = None
     scopes: tuple[str, ...] = FULL_SCOPES
     email: str = ""
+    person: str | None = None
 
     @property
     def of_plan(self) -> bool:
@@ -115,7 +117,7 @@ class SimAccount:
     @property
     def person_id(self) -> str:
         """The invented account uuid."""
-        return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"person.{self.name}.invalid"))
+        return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"person.{self.person or self.name}.invalid"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
