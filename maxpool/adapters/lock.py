@@ -50,7 +50,7 @@ def lock_state_folder(folder: Path) -> FolderLock:
             f"cannot open {path}: {exc.strerror}", "Check who owns the state folder"
         ) from exc
     try:
-        _lock(descriptor)
+        lock_now(descriptor)
     except OSError:
         holder = _holder(descriptor)
         os.close(descriptor)
@@ -65,7 +65,8 @@ def lock_state_folder(folder: Path) -> FolderLock:
     return FolderLock(descriptor)
 
 
-def _lock(descriptor: int) -> None:
+def lock_now(descriptor: int) -> None:
+    """Lock an open file for this process alone; raises OSError when somebody else has it."""
     try:
         import fcntl
     except ImportError:  # Windows locks a byte far behind the text, which stays readable

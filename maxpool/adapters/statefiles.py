@@ -1,7 +1,8 @@
-"""Small files of the state folder that are their owner's alone: the admin key, the server's address.
+"""Small files of the state folder that are their owner's alone: two keys, the server's address.
 
-The key is made at the first start and looked at on each; the server keeps only its SHA-256. The
-address is there while a server runs, so that commands find it and send the key to nobody else.
+The admin key is made at the first start and looked at on each, and so is a client key for tools of
+this machine where the config has none; the server keeps only their SHA-256. The address is there
+while a server runs, so that commands find it and send a key to nobody else.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from maxpool.adapters import process
 from maxpool.adapters.lock import make_private_folder
-from maxpool.config.running import ADDRESS_NAME, KEY_NAME
+from maxpool.config.running import ADDRESS_NAME, CLIENT_KEY_NAME, KEY_NAME
 from maxpool.errors import StateError
 
 if TYPE_CHECKING:
@@ -29,31 +30,69 @@ KEY_BYTES = 32
 """256 random bits: nobody guesses that, so its plain SHA-256 needs no salt and no slow hash."""
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_KEY = re.compile(rf"[0-9a-f]{{{2 * KEY_BYTES}}}")
+_KEY = re.compile(rf"[0-9a-f]{{{2 * KEY_BYTES}}}|mpk-[A-Za-z0-9_-]{{43}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdminKey:
-    """What the server keeps of the key: its SHA-256 (hex), and what a person should know of the file."""
+class KeptKey:
+    """What the server keeps of a key: its SHA-256 (hex), and what a person should know of the file."""
 
     digest: str
     notice: str | None = None
 
 
-def admin_key(folder: Path) -> AdminKey:
-    """The key in the state folder, made anew where there is none or the one there is spoilt.
+def admin_key(folder: Path) -> KeptKey:
+    """The admin key in the state folder, made anew where there is none or the one there is spoilt.
 
     A key that others could read is a secret no more: another one replaces it, and that is said.
     Raises StateError when the file can be neither read nor written.
     """
-    make_private_folder(folder)
-    path = folder / KEY_NAME
-    key, trouble = _read(path)
-    if key is None:
-        key = secrets.token_hex(KEY_BYTES)
-        _write(path, f"{key}\n")
-    notice = f"The admin key was replaced: {path} {trouble}." if trouble else None
-    return AdminKey(digest=sha256(key.encode()).hexdigest(), notice=notice)
+    return _kept(folder, KEY_NAME, secrets.token_hex(KEY_BYTES), "admin key")
+
+
+def client_key(folder: Path) -> KeptKey:
+    """The client key in the state folder, for tools of this machine; made like the admin key."""
+    return _kept(folder, CLIENT_KEY_NAME, new_client_key(), "client key")
+
+
+def client_key_digest(folder: Path) -> str:
+    """The SHA-256 of that client key; "" when there is none, or none that nobody else could read."""
+    with suppress(StateError):
+        key, _ = _read(folder / CLIENT_KEY_NAME)
+        return digest(key) if key is not None else ""
+    return ""
+
+
+def revoke_client_key(folder: Path) -> bool:
+    """Remove that client key; False when there is none."""
+    try:
+        (folder / CLIENT_KEY_NAME).unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        raise StateError(f"cannot remove {folder / CLIENT_KEY_NAME}: {exc.strerror}") from exc
+    return True
+
+
+def new_client_key() -> str:
+    """A fresh client key: it says what it is, and 256 bits of it are random."""
+    return f"mpk-{secrets.token_urlsafe(KEY_BYTES)}"
+
+
+def digest(key: str) -> str:
+    """What is kept of a key."""
+    return sha256(key.encode()).hexdigest()
+
+
+def first_time(folder: Path, what: str) -> bool:
+    """Whether this state folder is asked for the first time; a folder that cannot tell says yes."""
+    try:
+        os.close(os.open(folder / f".{what}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @contextmanager
@@ -66,6 +105,17 @@ def address_told(folder: Path, url: str) -> Iterator[None]:
     finally:
         with suppress(OSError):
             path.unlink()
+
+
+def _kept(folder: Path, name: str, fresh: str, what: str) -> KeptKey:
+    make_private_folder(folder)
+    path = folder / name
+    key, trouble = _read(path)
+    if key is None:
+        key = fresh
+        _write(path, f"{key}\n")
+    notice = f"The {what} was replaced: {path} {trouble}." if trouble else None
+    return KeptKey(digest=digest(key), notice=notice)
 
 
 def _read(path: Path) -> tuple[str | None, str]:

@@ -1,6 +1,7 @@
-"""`maxpool accounts`: look at the running pool's accounts, and change how they are used.
+"""`maxpool accounts`: look at the accounts, and change how they are used; with the server up or down.
 
-Nothing here edits the config file: what is changed holds in the running server.
+Enabling and disabling stand in the config file; the rest holds in the running server and outlives it.
+What changes an entry itself is in `accounts_edit`.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from maxpool.cli import accounts_edit
 from maxpool.cli.options import config_option, json_option, url_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from maxpool.cli.control import Control
+    from maxpool.app.offline import Resting
+    from maxpool.config.load import Loaded
 
-MAX_PRIORITY = 1_000_000
-"""Either way, as in the config; taking it from there would load the whole config for a word."""
+    Document = dict[str, Any]
 
 
 @click.group(name="accounts", invoke_without_command=True)
@@ -27,10 +29,10 @@ MAX_PRIORITY = 1_000_000
 @json_option
 @click.pass_context
 def command(ctx: click.Context, url: str | None, config_file: Path | None, as_json: bool) -> None:
-    """List the accounts, or change how the running server uses one.
+    """List the accounts, or change them.
 
-    A changed priority holds until the config file says something else, or the server restarts; enable,
-    disable, drain and prefer outlive a restart.
+    Names, priorities, enable and disable are written to the config file, which a running server follows
+    at once; drain, prefer and reset concern the pool and outlive a restart. Running requests go on.
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(show_all, url=url, config_file=config_file, as_json=as_json)
@@ -38,10 +40,8 @@ def command(ctx: click.Context, url: str | None, config_file: Path | None, as_js
         raise click.UsageError(f"Write options behind {ctx.invoked_subcommand}.", ctx)
 
 
-def _server(url: str | None, config_file: Path | None) -> Control:
-    from maxpool.cli.control import control
-
-    return control(url, config_file)
+for _command in accounts_edit.COMMANDS:
+    command.add_command(_command)
 
 
 @command.command(name="list", epilog="Example: maxpool accounts list --json")
@@ -50,15 +50,17 @@ def _server(url: str | None, config_file: Path | None) -> Control:
 @json_option
 def show_all(url: str | None, config_file: Path | None, as_json: bool) -> None:
     """Show every account, and what keeps it from serving."""
+    from maxpool.cli.accounts_place import first_answer
     from maxpool.cli.accounts_view import listed
-    from maxpool.cli.control import printed
-    from maxpool.cli.tables import show
 
-    found = _server(url, config_file).get("/accounts")
-    if as_json:
-        click.echo(printed(found))
+    answer = first_answer(url, config_file, "/accounts")
+    if answer is not None:
+        found = {**answer[1], "running": True}
     else:
-        show(listed(found, found["now"]))
+        from maxpool.app.offline import resting
+
+        found = resting(config_file).accounts()
+    _shown(found, config_file, as_json, listed)
 
 
 @command.command(name="show", epilog="Example: maxpool accounts show max-1")
@@ -68,31 +70,45 @@ def show_all(url: str | None, config_file: Path | None, as_json: bool) -> None:
 @json_option
 def show_one(name: str, url: str | None, config_file: Path | None, as_json: bool) -> None:
     """Show one account in full."""
+    from maxpool.cli.accounts_place import found as find
     from maxpool.cli.accounts_view import shown
-    from maxpool.cli.control import printed, word
+
+    one = find(url, config_file, name)
+    if one is not None:
+        found = {**one.account, "running": True}
+    else:
+        from maxpool.app.offline import resting
+
+        pool = resting(config_file)
+        found = pool.account(pool.find(name).stable_id)
+    _shown(found, config_file, as_json, shown)
+
+
+def _shown(
+    found: Document, config_file: Path | None, as_json: bool, view: Callable[..., Any]
+) -> None:
+    from maxpool.cli.accounts_place import silent_server
+    from maxpool.cli.control import printed
     from maxpool.cli.tables import show
 
-    found = _server(url, config_file).get(f"/accounts/{word(name)}")
     if as_json:
         click.echo(printed(found))
-    else:
-        show(shown(found, found["now"]))
+        return
+    if not found["running"]:
+        there = silent_server(config_file) or "The server is not running. "
+        click.echo(f"{there}This is what the config file and the saved state say.\n")
+        for notice in found.get("notices", ()):
+            click.echo(notice)
+    show(view(found, found["now"]))
 
 
-def _done(found: dict[str, Any], as_json: bool, text: str) -> None:
-    from maxpool.cli.control import printed
-    from maxpool.cli.tables import printable
-
-    click.echo(printed(found) if as_json else printable(text))
-
-
-def _running(account: dict[str, Any]) -> str:
+def _running(account: Document) -> str:
     """What becomes of the requests an account carries."""
     count = account["in_flight"]
     return f" {count} running request{'' if count == 1 else 's'} may finish." if count else ""
 
 
-ACTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+ACTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "enable": (
         "Let an account serve again, after disable or drain.",
         lambda a: f"{a['name']} is enabled (now {a['state']}).",
@@ -121,7 +137,7 @@ ACTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
 """Subcommand -> its help and what is said when it is done."""
 
 
-def _action(action: str, help_text: str, said: Callable[[dict[str, Any]], str]) -> None:
+def _action(action: str, help_text: str, said: Callable[[Document], str]) -> None:
     @command.command(
         name=action, help=help_text, epilog=f"Example: maxpool accounts {action} max-1"
     )
@@ -130,14 +146,50 @@ def _action(action: str, help_text: str, said: Callable[[dict[str, Any]], str]) 
     @config_option
     @json_option
     def act(name: str, url: str | None, config_file: Path | None, as_json: bool) -> None:
-        from maxpool.cli.control import word
+        from maxpool.cli.accounts_place import done
 
-        found = _server(url, config_file).post(f"/accounts/{word(name)}/{action}")
-        _done(found, as_json, said(found))
+        found = _acted(action, name, url, config_file)
+        done(found, as_json, said(found))
 
 
 for _name, (_help, _said) in ACTIONS.items():
     _action(_name, _help, _said)
+
+
+def _acted(action: str, name: str, url: str | None, config_file: Path | None) -> Document:
+    from maxpool.cli.accounts_place import found as find
+
+    one = find(url, config_file, name)
+    if one is None:
+        return _acted_at_rest(action, name, config_file)
+    if one.file is not None and action in ("enable", "disable"):
+        from maxpool.app.accounts import enable
+
+        enable(one.file, one.account["name"], on=action == "enable")
+        one.followed()
+    # It also ends what was ordered by hand earlier: a drain, a disable kept with the state.
+    return one.server.post(f"{one.path}/{action}")
+
+
+def _acted_at_rest(action: str, name: str, config_file: Path | None) -> Document:
+    from maxpool.app import accounts, offline
+
+    def edit(loaded: Loaded) -> None:
+        entry = offline.named(loaded, name)
+        if action in ("enable", "disable") and loaded.path is not None:
+            accounts.enable(loaded.path, entry.name, on=action == "enable")
+
+    with offline.changing(config_file, edit) as pool:
+        _carry_out(pool, action, name)
+        return pool.account(pool.find(name).stable_id)
+
+
+def _carry_out(pool: Resting, action: str, name: str) -> None:
+    entry = pool.find(name)
+    if action == "confirm":
+        pool.confirm(entry)
+    else:
+        pool.command(action, entry.stable_id)
 
 
 @command.command(name="automatic", epilog="Example: maxpool accounts automatic")
@@ -146,26 +198,15 @@ for _name, (_help, _said) in ACTIONS.items():
 @json_option
 def automatic(url: str | None, config_file: Path | None, as_json: bool) -> None:
     """End a preference: the pool chooses by itself again."""
-    found = _server(url, config_file).post("/automatic")
-    _done(found, as_json, "The pool chooses by itself; no account is preferred.")
+    from maxpool.cli.accounts_place import done, first_answer
 
+    answer = first_answer(url, config_file, "/accounts")
+    if answer is not None:
+        found = answer[0].post("/automatic")
+    else:
+        from maxpool.app import offline
 
-@command.command(
-    name="priority",
-    epilog="Example: maxpool accounts priority max-1 0",
-    context_settings={"ignore_unknown_options": True},  # a number below zero looks like one
-)
-@click.argument("name")
-@click.argument("priority", type=click.IntRange(-MAX_PRIORITY, MAX_PRIORITY))
-@url_option
-@config_option
-@json_option
-def priority(
-    name: str, priority: int, url: str | None, config_file: Path | None, as_json: bool
-) -> None:
-    """Set an account's priority; lower comes first, and it may be below zero."""
-    from maxpool.cli.control import word
-
-    found = _server(url, config_file).patch(f"/accounts/{word(name)}", priority=priority)
-    text = f"{found['name']} has priority {found['priority']}. {found['note']}"
-    _done(found, as_json, text)
+        with offline.changing(config_file) as pool:
+            pool.command("automatic")
+            found = {k: v for k, v in pool.accounts().items() if k != "accounts"}
+    done(found, as_json, "The pool chooses by itself; no account is preferred.")

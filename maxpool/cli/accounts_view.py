@@ -26,7 +26,7 @@ def listed(found: Document, now: float) -> list[str | Table]:
     first += f", {preferred} is preferred" if preferred else ""
     first += "; the pool is paused" if found["paused"] else ""
     if not accounts:
-        return ["There is no account yet: add one to the config file."]
+        return ["There is no account yet: `maxpool login NAME` adds one."]
     rows = tuple(_row(account, now) for account in accounts)
     return [f"{first}.", "", Table(head=HEAD, rows=rows, numbers=frozenset({3, 4, 5, 6}))]
 
@@ -36,7 +36,7 @@ def shown(account: Document, now: float) -> list[str | Table]:
     lines = [
         ("kind", f"{account['kind']}{_of_plan(account)}"),
         ("reached at", account.get("base_url") or "?"),
-        ("secret", account.get("secret") or "none"),
+        ("secret", _secret(account.get("secret"))),
         ("serves", "every program" if account["serves"] is None else ", ".join(account["serves"])),
         ("models", _mapping(account["models"]) or "every model as it is named"),
         (
@@ -88,7 +88,7 @@ def _row(account: Document, now: float) -> tuple[str, ...]:
         account["name"],
         account["kind"],
         account["state"],
-        str(account["priority"]),
+        str(account["priority"]) if account["kind"] != "client" else "own",
         _used(windows.get("5h")),
         _used(windows.get("7d")),
         f"{account['in_flight']}/{account['slots']}",
@@ -139,6 +139,13 @@ def _trouble(account: Document, now: float) -> list[tuple[str, str]]:
     ago = duration(now - error["at"])
     detail = f": {error['message']}" if error["message"] else ""
     return [("last error", f"{error['class'].replace('_', ' ')}, {ago} ago{detail}")]
+
+
+def _secret(reference: str | None) -> str:
+    """Where it is found, in words."""
+    if reference is None:
+        return "none"
+    return "kept by maxpool" if reference.startswith("vault") else reference
 
 
 def _of_plan(account: Document) -> str:

@@ -13,19 +13,22 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any, cast
 
 from maxpool.config import derive
+from maxpool.core.account import CLIENT
 from maxpool.core.health import HealthState
 from maxpool.core.lease import Command, CredentialChange
-from maxpool.errors import RequestError
+from maxpool.errors import MaxpoolError, RequestError
 from maxpool.ports import Secret
+from maxpool.service.editing import in_words
 from maxpool.service.roster import SETTINGS, read_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from maxpool.config.account import AccountConfig
     from maxpool.core.pool import Pool
     from maxpool.ports import Clock
+    from maxpool.service.editing import Editing
     from maxpool.service.origins import Origins
     from maxpool.service.reload import Reloader
     from maxpool.service.roster import Roster
@@ -46,6 +49,9 @@ class Operator:
 
     `bind_origins` takes the names of accounts whose new origin their owner confirms.
     `stop` ends the server gracefully; None where nobody listens to that (the demo, a test).
+    `probe` and `refresh` take an account id and return what came of it, in a sentence; they raise
+    `MaxpoolError` when it could not be done. `editing` is None where there is no config file.
+    `local_key`: the SHA-256 of the state folder's own client key, "" when there is none.
     """
 
     pool: Pool
@@ -58,6 +64,10 @@ class Operator:
     bind_origins: Callable[[tuple[str, ...]], None]
     config_path: Path | None = None
     stop: Callable[[], None] | None = None
+    probe: Callable[[str], Awaitable[str]] | None = None
+    refresh: Callable[[str], Awaitable[str]] | None = None
+    editing: Editing | None = None
+    local_key: Callable[[], str] = str
 
     # -- the pool as a whole ---------------------------------------------------------------------
 
@@ -171,24 +181,51 @@ class Operator:
         if "enabled" in values and not isinstance(enabled, bool):
             raise RequestError(400, "invalid_request_error", "enabled must be true or false.")
         if settings:
+            self._check_written(account_id)
             self.roster.change(account_id, settings)
             self.settle()
         if enabled is not None:
             self.command("enable" if enabled else "disable", account_id)
         log.info("by hand: account %s: %s changed", self._name(account_id), ", ".join(values))
 
-    def remove(self, account_id: str) -> None:
-        """Remove a run-time account; one of the config is removed there."""
-        if account_id not in self.roster.added:
+    async def remove(self, account_id: str, *, keep_secret: bool = False) -> str:
+        """Remove an account: a run-time one, or one of the config from there; returns what was done."""
+        name = self._name(account_id)
+        if account_id in self.roster.added:
+            self.roster.remove(account_id)
+            self.settle()
+            log.info("by hand: account %s removed", name)
+            return f"{name} is removed."
+        self._check_written(account_id)
+        if account_id not in {entry.stable_id for entry in self.roster.config.accounts}:
+            raise _conflict(
+                f"{name} came with its client's own requests: there is nothing to remove."
+            )
+        if self.editing is None:
             where = f"in {self.config_path}" if self.config_path is not None else "in the config"
             raise _conflict(
-                f"{self._name(account_id)} stands {where}: remove its [[accounts]] entry there. The "
-                "server follows within a second."
+                f"{name} stands {where}: remove its [[accounts]] entry there. The server follows within "
+                "a second."
             )
-        name = self._name(account_id)
-        self.roster.remove(account_id)
-        self.settle()
-        log.info("by hand: account %s removed", name)
+        return await self.editing.remove_account(name, keep_secret=keep_secret)
+
+    async def ask_usage(self, account_id: str) -> str:
+        """Ask the provider how much of the account's quota is used, now."""
+        if self.probe is None:
+            raise _conflict("This server cannot ask accounts for their usage.")
+        return await _done(self.probe(account_id))
+
+    async def renew_login(self, account_id: str) -> str:
+        """Get new tokens for the account's login now, or take a new login's."""
+        if self.refresh is None:
+            raise _conflict("This server has no logins that could be refreshed.")
+        return await _done(self.refresh(account_id))
+
+    def file(self) -> Editing:
+        """The config file, to change it; 409 where there is none."""
+        if self.editing is None:
+            raise _conflict("This server has no config file in which client keys could be kept.")
+        return self.editing
 
     # -- sessions ----------------------------------------------------------------------------------
 
@@ -232,6 +269,14 @@ class Operator:
                 f"{name} is locked ({cause}), a reset does not lift that. Give it a secret that works "
                 "where its entry says that it is found: the server sees that within seconds, or at "
                 "`maxpool reload`."
+            )
+
+    def _check_written(self, account_id: str) -> None:
+        """A client's own login stands in no config: there is nothing to change or to remove."""
+        if self.pool.states[account_id].account.kind == CLIENT:
+            raise _conflict(
+                f"{self._name(account_id)} comes with the requests of its client, and no entry says "
+                "anything of it. It can be disabled; [pool] client_login says what holds for all."
             )
 
     def _check_free(self, entry: AccountConfig) -> None:
@@ -279,6 +324,13 @@ def _reference(given: object) -> str | None:
     if any(ord(char) < 0x20 or ord(char) == 0x7F for char in given):
         raise RequestError(400, "invalid_request_error", "secret must be one line of text.")
     return given if given.startswith(_REFERENCES) else None
+
+
+async def _done(work: Awaitable[str]) -> str:
+    try:
+        return await work
+    except MaxpoolError as error:
+        raise _conflict(in_words(error)) from error
 
 
 def _conflict(message: str) -> RequestError:

@@ -213,6 +213,12 @@ def read_entry(
     entry = _validated(given, folder)
     parts = checks.Parts(upstream=config.upstream, accounts=((0, entry),))
     _raise(Describer("", "").from_findings(checks.find(parts)))
+    if (secret is None and derive.reference(entry).startswith("vault:")) or entry.kind == "home":
+        raise RequestError(
+            400,
+            "invalid_request_error",
+            "The account is wrong: it has no secret. Give it one, or add it with `maxpool login`.",
+        )
     given_here = secret is not None and secret.startswith(GIVEN)
     return entry.model_copy(update={"secret": secret}) if given_here else entry
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from maxpool.core.lease import LeaseRequest
+from maxpool.core.lease import LeaseRequest, OwnLogin
 from maxpool.errors import RequestError
 from maxpool.service.operate import ACCOUNT_ACTIONS, POOL_ACTIONS
 from maxpool.web import admin_documents as documents
@@ -37,6 +37,7 @@ MAX_BODY_BYTES = 1 << 20
 SHOWN, MOST_SHOWN = 50, 1000
 """Decisions and sessions in one answer, unless `limit` says otherwise, and at most."""
 
+KEY_FIELDS = frozenset({"name", "priority"})
 MAX_TOKENS = 100_000_000
 MAX_WORD = 200
 
@@ -64,8 +65,13 @@ class Admin:
         }
         found |= {f"{account}/{a}": {"POST": self._act(a)} for a in ACCOUNT_ACTIONS}
         found[f"{account}/confirm"] = {"POST": self.confirm}
+        found[f"{account}/probe"] = {"POST": self.probe}
+        found[f"{account}/refresh"] = {"POST": self.refresh}
         found |= {f"/admin/{a}": {"POST": self._command(a)} for a in POOL_ACTIONS}
         return found | {
+            "/admin/keys": {"GET": self.keys, "POST": self.add_key},
+            "/admin/keys/{key}": {"DELETE": self.revoke_key},
+            "/admin/probes": {"GET": self.probes, "POST": self.probe_all},
             "/admin/reload": {"POST": self.reload},
             "/admin/stop": {"POST": self.stop},
             "/admin/sessions": {"GET": self.sessions},
@@ -115,10 +121,12 @@ class Admin:
         return self._shown(account_id, note=note)
 
     async def remove(self, request: Request) -> Response:
-        """A run-time account, away."""
+        """An account, away: from memory, or from the config file and the vault."""
         account_id = self.operator.account_id(request.path_params["account"])
-        self.operator.remove(account_id)
-        return Json({"removed": account_id})
+        keep = request.query_params.get("keep_secret") == "true"
+        name = self._pool.states[account_id].account.name
+        done = await self.operator.remove(account_id, keep_secret=keep)
+        return Json({"removed": account_id, "name": name, "result": done})
 
     async def confirm(self, request: Request) -> Response:
         """Its credential may go where its `base_url` leads now."""
@@ -126,6 +134,18 @@ class Admin:
         await _body(request)
         self.operator.confirm(account_id)
         return self._shown(account_id)
+
+    async def probe(self, request: Request) -> Response:
+        """Ask the provider for the account's usage now."""
+        account_id = self.operator.account_id(request.path_params["account"])
+        await _body(request)
+        return self._shown(account_id, result=await self.operator.ask_usage(account_id))
+
+    async def refresh(self, request: Request) -> Response:
+        """New tokens for the account's login now."""
+        account_id = self.operator.account_id(request.path_params["account"])
+        await _body(request)
+        return self._shown(account_id, result=await self.operator.renew_login(account_id))
 
     def _act(self, action: str) -> Handler:
         async def act(request: Request) -> Response:
@@ -139,7 +159,55 @@ class Admin:
     def _shown(self, account_id: str, status: int = 200, **more: object) -> Response:
         view, roster = self._pool.view(self._now()), self.operator.roster
         (found,) = documents.accounts(view, roster, account_id)
-        return Json({**found, "now": view.now, **more}, status)
+        return Json({**found, **self._file(), "now": view.now, **more}, status)
+
+    def _file(self) -> dict[str, Any]:
+        path = self.operator.config_path
+        return {"config_path": str(path) if path is not None else None}
+
+    # -- probes and client keys --------------------------------------------------------------------
+
+    async def probes(self, _request: Request) -> Response:
+        """When each account was and will be asked for its usage, and what came of it."""
+        view = self._pool.view(self._now())
+        return Json({"probes": documents.probes(view), "now": view.now})
+
+    async def probe_all(self, request: Request) -> Response:
+        """Ask every account that can be asked, one after the other."""
+        await _body(request)
+        done = []
+        for asked in documents.probes(self._pool.view(self._now())):
+            if asked["probed"]:
+                try:
+                    result = await self.operator.ask_usage(asked["account_id"])
+                except RequestError as error:  # one account's trouble is not the others'
+                    result = error.message
+                done.append({"account": asked["account"], "result": result})
+        return Json({"probes": done, "now": self._now()})
+
+    async def keys(self, _request: Request) -> Response:
+        """The client keys, by name; nobody can be told a key itself."""
+        return Json({"keys": self._keys(), **self._file()})
+
+    def _keys(self) -> list[dict[str, Any]]:
+        operator = self.operator
+        return documents.keys(operator.reloader.config, local=operator.local_key())
+
+    async def add_key(self, request: Request) -> Response:
+        """A new client key; this answer is the only time it is told."""
+        body = await _body(request)
+        name, priority = body.get("name"), body.get("priority", 0)
+        if not isinstance(name, str) or type(priority) is not int or body.keys() - KEY_FIELDS:
+            raise _wrong('Say who it is for: {"name": "NAME", "priority": 0}.')
+        key = await self.operator.file().add_key(name, priority)
+        told = {"name": name, "priority": priority, "key": key.reveal()}
+        return Json({**told, "keys": self._keys()}, 201)
+
+    async def revoke_key(self, request: Request) -> Response:
+        """A client key, away."""
+        name = request.path_params["key"]
+        await self.operator.file().revoke_key(name)
+        return Json({"revoked": name})
 
     # -- the pool ----------------------------------------------------------------------------------
 
@@ -246,7 +314,16 @@ class Admin:
             profile=word.get("profile"),
             signed_thinking=binding is not None and binding.protected,
             arrived_at=now,
+            home=word.get("home") is not None,
+            own=self._login(word.get("login")),
         )
+
+    def _login(self, wanted: str | None) -> OwnLogin | None:
+        """The client's own login that is asked about, by the name of its account."""
+        if wanted is None:
+            return None
+        spill = self.operator.roster.config.pool.spill
+        return OwnLogin(self.operator.account_id(wanted), frozenset(spill))
 
 
 def _dispatch(handlers: Mapping[str, Handler]) -> Handler:

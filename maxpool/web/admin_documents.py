@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from maxpool.config import derive
+from maxpool.config.running import CLIENT_KEY_NAME, LOCAL_KEY
 from maxpool.core.binding import session_key
 from maxpool.core.eligibility import Context
 from maxpool.core.field import before_cost
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from maxpool.config.account import AccountConfig
+    from maxpool.config.model import Config
     from maxpool.core.binding import Binding
     from maxpool.core.cost import Candidate
     from maxpool.core.decisions import Decision, Explanation
@@ -52,12 +55,37 @@ def accounts(view: PoolView, roster: Roster, only: str | None = None) -> list[Do
                 **report.account(one),
                 **_settings(one),
                 **({} if entry is None else _reached(entry, config.upstream.base_url)),
+                "in_file": added is None and entry is not None,
                 "preferred": view.preferred == account_id,
                 "runtime": added is not None,
                 "added_at": added.at if added is not None else None,
                 "overrides": overrides.get(account_id, {}),
             }
         )
+    return found
+
+
+def probes(view: PoolView) -> list[Document]:
+    """Who is asked for its usage, and what came of it."""
+    return [
+        {
+            "account": one.account.name,
+            "account_id": one.account.id,
+            "probed": one.account.probes and one.enabled,
+            **report.account(one)["probe"],
+        }
+        for one in view.accounts
+    ]
+
+
+def keys(config: Config, *, local: str) -> list[Document]:
+    """The client keys by name, and where each is kept (`hash`: the config has its SHA-256 only)."""
+    found: list[Document] = [
+        {"name": key.name, "priority": key.priority, "kept": key.key or "hash"}
+        for key in config.client_keys
+    ]
+    if local and LOCAL_KEY not in {key["name"] for key in found}:
+        found.append({"name": LOCAL_KEY, "priority": 0, "kept": CLIENT_KEY_NAME})
     return found
 
 
@@ -78,10 +106,10 @@ def _settings(one: AccountView) -> Document:
 
 def _reached(entry: AccountConfig, shared_url: str) -> Document:
     """Where it is reached and where its secret is found; one given as it is is never told."""
-    secret = entry.secret or ""
+    secret = derive.reference(entry)
     return {
         "base_url": entry.base_url or shared_url,
-        "secret": "given" if secret.startswith(GIVEN) else entry.secret,
+        "secret": "given" if secret.startswith(GIVEN) else secret or None,
     }
 
 

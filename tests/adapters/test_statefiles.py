@@ -5,7 +5,14 @@ from hashlib import sha256
 
 import pytest
 
-from maxpool.adapters.statefiles import address_told, admin_key
+from maxpool.adapters.statefiles import (
+    address_told,
+    admin_key,
+    client_key,
+    client_key_digest,
+    first_time,
+    revoke_client_key,
+)
 from maxpool.config import running
 from maxpool.errors import StateError
 
@@ -73,3 +80,43 @@ def test_the_address_is_told_while_the_server_runs(tmp_path):
         assert found == running.Running(url="http://127.0.0.1:4000", pid=os.getpid())
         assert (tmp_path / "server.json").stat().st_mode & 0o777 == 0o600
     assert running.running(tmp_path) is None
+
+
+# -- the client key of this machine's tools ------------------------------------------------------------
+
+
+def test_a_client_key_says_what_it_is_and_only_its_hash_leaves_the_file(tmp_path):  # X10
+    found = client_key(tmp_path)
+    path = tmp_path / "client.key"
+    text = path.read_text().strip()
+    assert (text[:4], len(text), path.stat().st_mode & 0o777) == ("mpk-", 47, 0o600)
+    assert found.digest == sha256(text.encode()).hexdigest() == client_key_digest(tmp_path)
+    assert text not in repr(found)
+    assert client_key(tmp_path) == found
+    assert running.client_key(tmp_path) == text
+    assert running.client_key_file(tmp_path) == path
+
+
+def test_a_client_key_that_others_could_read_opens_nothing(tmp_path):
+    before = client_key(tmp_path)
+    (tmp_path / "client.key").chmod(0o644)
+    assert client_key_digest(tmp_path) == ""
+    after = client_key(tmp_path)
+    assert after.digest != before.digest
+    assert "The client key was replaced" in (after.notice or "")
+
+
+def test_without_a_client_key_there_is_none(tmp_path):
+    assert client_key_digest(tmp_path) == ""
+    assert running.client_key(tmp_path) is None
+    assert running.client_key_file(tmp_path) is None
+    assert not revoke_client_key(tmp_path)
+    client_key(tmp_path)
+    assert revoke_client_key(tmp_path)
+    assert client_key_digest(tmp_path) == ""
+
+
+def test_something_is_told_once_per_state_folder(tmp_path):
+    assert [first_time(tmp_path, "told") for _ in range(3)] == [True, False, False]
+    assert first_time(tmp_path, "else")
+    assert first_time(tmp_path / "missing", "told"), "what cannot be noted is told again"

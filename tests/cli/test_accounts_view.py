@@ -72,7 +72,7 @@ def test_the_list_says_first_how_many_can_serve():
 
 
 def test_without_accounts_it_says_where_to_add_one():
-    assert "config file" in text(listed({"accounts": [], "paused": False}, NOW))
+    assert "maxpool login NAME" in text(listed({"accounts": [], "paused": False}, NOW))
 
 
 def test_one_account_is_shown_in_full():

@@ -87,7 +87,7 @@ async def test_a_run_time_account_outlives_a_reload_and_binds_no_origin():
         assert account_id in it.proxy.pool.states
         assert it.proxy.destinations[account_id].base_url == "https://r.example"
         assert account_id not in it.proxy.origins.bound
-        it.proxy.operator.remove(account_id)
+        await it.proxy.operator.remove(account_id)
         assert account_id not in it.proxy.pool.states
         assert account_id not in it.proxy.destinations
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
+from maxpool.app.edits import FileEdits
+from maxpool.config.load import load
 from maxpool.core.lease import CredentialChange
+from maxpool.errors import MaxpoolError
+from maxpool.service.editing import Editing
 from maxpool.sim import faults
 from maxpool.sim.faults import HangFault
 from tests.rig import ADMIN_KEY, JSON, MODEL, ask, key, request_bytes, rig, until
@@ -21,6 +26,11 @@ ADMIN_PATHS = [
     ("/admin/accounts", ["GET", "POST"]),
     ("/admin/accounts/a", ["GET", "PATCH", "DELETE"]),
     ("/admin/accounts/a/disable", ["POST"]),
+    ("/admin/accounts/a/probe", ["POST"]),
+    ("/admin/accounts/a/refresh", ["POST"]),
+    ("/admin/keys", ["GET", "POST"]),
+    ("/admin/keys/laptop", ["DELETE"]),
+    ("/admin/probes", ["GET", "POST"]),
     ("/admin/pause", ["POST"]),
     ("/admin/reload", ["POST"]),
     ("/admin/stop", ["POST"]),
@@ -277,6 +287,116 @@ async def test_an_account_of_the_config_is_removed_there():
         assert (await it.post()).account == "a"
 
 
+@pytest.fixture
+async def filed(tmp_path, monkeypatch):
+    """A proxy whose accounts `a` and `b` stand in a config file."""
+    monkeypatch.setenv("MAXPOOL_HOME", str(tmp_path / "state"))
+    path = tmp_path / "config.toml"
+    async with rig(key("a"), key("b")) as it:
+        path.write_text(
+            f'[upstream]\nbase_url = "{it.upstream.url}"\n'
+            + "".join(f'[[accounts]]\nname = "{n}"\nsecret = "env:{n}"\n' for n in "ab")
+        )
+        operator = it.proxy.operator
+        operator.config_path = path
+        operator.editing = Editing(FileEdits(path), operator.reload)
+        it.proxy.reloader.load = lambda: load(path)
+        yield it, path
+
+
+async def test_an_account_of_the_config_file_is_removed_from_it(filed):
+    it, path = filed
+    got = await it.admin("DELETE", "/accounts/a")
+    assert (got.status, got.json["name"]) == (200, "a")
+    assert "is removed from" in got.json["result"]
+    assert 'name = "a"' not in path.read_text()
+    assert (await it.post()).account == "b"
+
+
+async def test_a_file_that_cannot_be_edited_is_a_409_with_the_command(filed):
+    it, path = filed
+    path.unlink()
+    path.mkdir()
+    got = await it.admin("DELETE", "/accounts/a")
+    assert got.error == (409, "invalid_request_error")
+    assert "maxpool accounts remove a" in got.json["error"]["message"]
+    assert (await it.post()).account == "a"
+
+
+async def test_a_client_key_is_told_once_and_opens_until_it_is_revoked(filed):
+    it, path = filed
+    made = await it.admin("POST", "/keys", {"name": "laptop", "priority": 3})
+    secret = made.json["key"]
+    assert (made.status, secret[:4]) == (201, "mpk-")
+    listed = await it.admin("GET", "/keys")
+    assert listed.json["keys"] == [{"name": "laptop", "priority": 3, "kept": "hash"}]
+    assert secret not in path.read_text() + listed.body.decode()
+    assert [name for name, _ in it.proxy.app.rules.keys] == ["laptop"]
+    assert (await it.admin("DELETE", "/keys/laptop")).json == {"revoked": "laptop"}
+    assert it.proxy.app.rules.keys == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"name": 1}, 400),
+        ({"name": "k", "priority": True}, 400),
+        ({"name": "k", "x": 1}, 400),
+        ({"name": ""}, 409),
+        ({"name": "local"}, 409),
+        ({"name": "k", "priority": 101}, 409),
+    ],
+)
+async def test_a_wrong_key_is_not_made(filed, body, status):
+    it, path = filed
+    before = path.read_text()
+    assert (await it.admin("POST", "/keys", body)).status == status
+    assert path.read_text() == before
+
+
+async def test_without_a_config_file_there_is_no_place_for_keys():
+    async with rig() as it:
+        assert (await it.admin("POST", "/keys", {"name": "k"})).status == 409
+        assert (await it.admin("DELETE", "/keys/k")).status == 409
+
+
+async def test_usage_and_tokens_are_asked_for_by_hand_and_what_came_of_it_is_told():
+    asked = []
+
+    async def ask_for(account_id: str) -> str:
+        asked.append(account_id)
+        return "5h 40 % used."
+
+    async def refuse(_account_id: str) -> str:
+        raise MaxpoolError("it was asked a moment ago", "Ask again in 30 s")
+
+    async with rig() as it:
+        it.proxy.operator.probe, it.proxy.operator.refresh = ask_for, refuse
+        got = (await it.admin("POST", "/accounts/b/probe")).json
+        assert (got["name"], got["result"], asked) == ("b", "5h 40 % used.", [got["id"]])
+        refused = await it.admin("POST", "/accounts/b/refresh")
+        assert refused.error == (409, "invalid_request_error")
+        assert "Ask again in 30 s." in refused.json["error"]["message"]
+        it.proxy.operator.probe = it.proxy.operator.refresh = None
+        for what in ("probe", "refresh"):
+            assert (await it.admin("POST", f"/accounts/b/{what}")).status == 409
+
+
+async def test_probes_are_listed_and_all_that_can_be_are_asked():
+    async def ask_for(account_id: str) -> str:
+        return account_id
+
+    async with rig() as it:
+        it.proxy.operator.probe = ask_for
+        listed = (await it.admin("GET", "/probes")).json["probes"]
+        assert [(p["account"], p["probed"]) for p in listed] == [(n, False) for n in "abc"]
+        state = it.proxy.pool.states[it.proxy.operator.account_id("b")]
+        state.account = replace(state.account, probes=True)
+        done = (await it.admin("POST", "/probes")).json["probes"]
+        assert done == [{"account": "b", "result": state.account.id}]
+
+
 async def test_another_credential_revives_a_run_time_account_and_the_same_one_does_not():
     good = key("good")
     async with rig(key("a"), good) as it:
@@ -436,6 +556,8 @@ async def test_reading_changes_nothing():  # S21
         for path in (
             "/accounts",
             "/accounts/a",
+            "/keys",
+            "/probes",
             "/sessions",
             "/decisions",
             f"/decisions/{got.fields['x-request-id']}",
