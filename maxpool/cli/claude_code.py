@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 Shell = Literal["bash", "fish", "powershell"]
 ANY_TOKEN = "maxpool"  # noqa: S105 - any text will do where no key is asked for
 PLACEHOLDER = "PUT-YOUR-MAXPOOL-KEY-HERE"
+KEY_HEADER = "x-maxpool-key: "
+INSTEAD_OF_LOGIN = ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +30,12 @@ class Token:
     where: str = ""
 
     @classmethod
-    def from_keys(cls, keys: Sequence[str]) -> Token:
-        """The first configured client key that can be pointed at; any text when none is configured."""
+    def from_keys(cls, keys: Sequence[str], local: Path | None = None) -> Token:
+        """The state folder's own client key (`local`), else the first configured one that can be
+        pointed at; any text when there is none.
+        """
+        if local is not None:
+            return cls(source="file", where=str(local))
         for key in keys:
             source, _, where = key.partition(":")
             if source == "env" or source == "file":
@@ -38,11 +45,14 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """One variable, why it is set, and the expression that gives its value in a shell."""
+    """One variable, why it is set, and the expression that gives its value in a shell.
+
+    `expression` None: it must not be set.
+    """
 
     name: str
     why: str
-    expression: str
+    expression: str | None
     value: str | None
 
 
@@ -70,10 +80,45 @@ def variables(base_url: str, token: Token, shell: Shell) -> list[Variable]:
     ]
 
 
+def own_login(base_url: str, key: Token, shell: Shell) -> list[Variable]:
+    """The variables for a Claude Code that goes on with its own login; `key`: of this server."""
+    found = [
+        Variable(
+            name="ANTHROPIC_BASE_URL",
+            why="where Claude Code sends its requests, with its own login: maxpool",
+            expression=_quoted(base_url, shell),
+            value=base_url,
+        ),
+        *(
+            Variable(
+                name=name,
+                why="Claude Code would send this in place of its own login",
+                expression=None,
+                value=None,
+            )
+            for name in INSTEAD_OF_LOGIN
+        ),
+    ]
+    if key.source != "any":
+        header = Variable(
+            name="ANTHROPIC_CUSTOM_HEADERS",
+            why=f"{_token_why(key)}; a login is no key",
+            expression=_joined(KEY_HEADER, _token_expression(key, shell), shell),
+            value=None,
+        )
+        found.append(header)
+    return found
+
+
 def lines(base_url: str, token: Token, shell: Shell, *, comments: bool = True) -> list[str]:
     """The lines to paste or to evaluate."""
+    return shell_lines(variables(base_url, token, shell), shell, comments=comments)
+
+
+def shell_lines(variables: Sequence[Variable], shell: Shell, *, comments: bool = True) -> list[str]:
+    """The same for any variables."""
     found = []
-    for variable in variables(base_url, token, shell):
+    for variable in variables:
         if comments:
             found.append(f"# {variable.why}")
         found.append(_assignment(variable.name, variable.expression, shell))
@@ -96,7 +141,10 @@ def usage(shell: Shell) -> str:
     }[shell]
 
 
-def _assignment(name: str, expression: str, shell: Shell) -> str:
+def _assignment(name: str, expression: str | None, shell: Shell) -> str:
+    if expression is None:
+        absent = {"fish": "set -e {}", "powershell": "$env:{} = $null", "bash": "unset {}"}
+        return absent[shell].format(name)
     if shell == "fish":
         return f"set -gx {name} {expression}"
     return f"$env:{name} = {expression}" if shell == "powershell" else f"export {name}={expression}"
@@ -122,6 +170,12 @@ def _token_expression(token: Token, shell: Shell) -> str:
         return f"(cat {path})" if shell == "fish" else f'"$(cat {path})"'
     value = {"any": ANY_TOKEN, "value": token.where}.get(token.source, PLACEHOLDER)
     return _quoted(value, shell)
+
+
+def _joined(text: str, expression: str, shell: Shell) -> str:
+    """A text and an expression after it, as one word."""
+    quoted = f"'{text}'"
+    return f"({quoted} + {expression})" if shell == "powershell" else f"{quoted}{expression}"
 
 
 def _quoted(text: str, shell: Shell) -> str:

@@ -3,7 +3,16 @@ import subprocess
 
 import pytest
 
-from maxpool.cli.claude_code import PLACEHOLDER, Token, lines, shell_named, usage, variables
+from maxpool.cli.claude_code import (
+    PLACEHOLDER,
+    Token,
+    lines,
+    own_login,
+    shell_lines,
+    shell_named,
+    usage,
+    variables,
+)
 
 URL = "http://127.0.0.1:3456"
 
@@ -82,3 +91,34 @@ def test_the_first_key_that_can_be_pointed_at_is_used(keys, source):
 def test_an_unknown_shell_is_taken_to_read_what_bash_reads(name, shell):
     assert shell_named(name) == shell
     assert "maxpool env" in usage(shell_named(name))
+
+
+@pytest.mark.parametrize(
+    ("key", "header"),
+    [
+        (Token(), ""),
+        (Token(source="env", where="MY_KEY"), "x-maxpool-key: from-env"),
+        (Token(source="unknown"), f"x-maxpool-key: {PLACEHOLDER}"),
+    ],
+)
+def test_with_its_own_login_only_the_address_is_set_and_no_other_credential(key, header):
+    shown = 'echo "$ANTHROPIC_BASE_URL|${ANTHROPIC_AUTH_TOKEN-unset}|$ANTHROPIC_CUSTOM_HEADERS"'
+    script = "\n".join([*shell_lines(own_login(URL, key, "bash"), "bash"), shown])
+    given = {"MY_KEY": "from-env", "ANTHROPIC_AUTH_TOKEN": "of-yesterday"}
+    bash = shutil.which("bash") or "/bin/sh"
+    answer = subprocess.run(
+        [bash, "-c", script], env=given, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == f"{URL}|unset|{header}\n"
+
+
+def test_every_shell_says_it_in_its_own_words():
+    key = Token(source="env", where="MY_KEY")
+    fish, power = (own_login(URL, key, shell) for shell in ("fish", "powershell"))
+    assert "set -gx ANTHROPIC_CUSTOM_HEADERS 'x-maxpool-key: '\"$MY_KEY\"" in shell_lines(
+        fish, "fish"
+    )
+    assert "set -e ANTHROPIC_AUTH_TOKEN" in shell_lines(fish, "fish")
+    lines_there = shell_lines(power, "powershell", comments=False)
+    assert "$env:ANTHROPIC_CUSTOM_HEADERS = ('x-maxpool-key: ' + $env:MY_KEY)" in lines_there
+    assert "$env:ANTHROPIC_API_KEY = $null" in lines_there

@@ -8,7 +8,12 @@ from maxpool.cli.group import maxpool
 
 
 def env(*arguments: str, **variables: str) -> Result:
-    given = {"MAXPOOL_CONFIG": "/nowhere/config.toml", "SHELL": "/bin/bash", **variables}
+    given = {
+        "MAXPOOL_CONFIG": "/nowhere/config.toml",
+        "MAXPOOL_HOME": "/nowhere",
+        "SHELL": "/bin/bash",
+        **variables,
+    }
     return CliRunner(env=given).invoke(maxpool, ["env", *arguments])
 
 
@@ -56,3 +61,36 @@ def test_env_loads_nothing_but_click_and_the_standard_library():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert answer.stdout.splitlines()[-1] == "['click', 'maxpool']"
+
+
+def test_with_its_own_login_claude_code_needs_only_the_address(tmp_path):
+    config = tmp_path / "c.toml"
+    config.write_text('[pool]\nclient_login = "first"\n')
+    result = env("--own-login", "--config", str(config))
+    assert "export ANTHROPIC_BASE_URL=http://127.0.0.1:3456" in result.stdout
+    assert "unset ANTHROPIC_AUTH_TOKEN" in result.stdout
+    assert "export ANTHROPIC_AUTH_TOKEN" not in result.stdout
+    assert not result.stderr
+    values = json.loads(env("--own-login", "--json", "--config", str(config)).stdout)
+    assert values["ANTHROPIC_AUTH_TOKEN"] is None
+
+
+def test_that_own_logins_are_not_forwarded_is_said():
+    assert 'client_login = "first"' in env("--own-login").stderr
+
+
+def test_the_state_folder_s_own_key_is_read_when_the_lines_are_evaluated(tmp_path):  # X10
+    path = tmp_path / "client.key"
+    path.write_text("mpk-secret\n")
+    home = {"MAXPOOL_HOME": str(tmp_path)}
+    said = env(**home).stdout
+    assert f'export ANTHROPIC_AUTH_TOKEN="$(cat {path})"' in said
+    assert "mpk-secret" not in said + env("--json", **home).stdout
+    assert "export ANTHROPIC_AUTH_TOKEN=mpk-secret" in env("--show-key", **home).stdout
+    told = json.loads(env("--show-key", "--json", **home).stdout)
+    assert told["ANTHROPIC_AUTH_TOKEN"] == "mpk-secret"
+
+
+def test_the_key_asked_for_where_there_is_none_changes_nothing(tmp_path):
+    home = {"MAXPOOL_HOME": str(tmp_path)}
+    assert env("--show-key", **home).stdout == env(**home).stdout
