@@ -35,6 +35,7 @@ _HOMES = {
     "NetworkFailure": "lease",
     "Outcome": "lease",
     "Overloaded": "lease",
+    "OwnLogin": "lease",
     "Pool": "pool",
     "PoolSettings": "settings",
     "PoolView": "view",
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from maxpool.core.lease import NetworkFailure as NetworkFailure
     from maxpool.core.lease import Outcome as Outcome
     from maxpool.core.lease import Overloaded as Overloaded
+    from maxpool.core.lease import OwnLogin as OwnLogin
     from maxpool.core.lease import ProbeFailure as ProbeFailure
     from maxpool.core.lease import QuotaExceeded as QuotaExceeded
     from maxpool.core.lease import RateLimited as RateLimited

@@ -8,11 +8,15 @@ from __future__ import annotations
 import os
 import sys
 
-from maxpool.cli.group import run
-
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
+    if sys.argv[1:] == ["statusline"]:  # at every prompt of a client: it waits for no click
+        from maxpool.cli.statusline_show import main as show
+
+        sys.exit(show())
+    from maxpool.cli.group import run
+
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()

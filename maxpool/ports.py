@@ -6,7 +6,7 @@ The adapters and the simulated world both satisfy these protocols; nothing here 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -90,8 +90,8 @@ class Call:
 
     method: str
     url: str
-    headers: RawHeaders
-    body: bytes
+    headers: RawHeaders = field(repr=False)
+    body: bytes = field(repr=False)
     connect_timeout_s: float
     header_timeout_s: float
     idle_timeout_s: float
@@ -286,6 +286,22 @@ class Ambiguous:
 
 
 TokenResult = TokenPair | Rejected | Retryable | Ambiguous
+
+
+class HomeFiles(Protocol):
+    """What the server and the status lines of this machine leave for each other. Blocking."""
+
+    def usage(self) -> Mapping[str, bytes]:
+        """By account id, what homes told of their quota since the last look; as it was written."""
+        ...
+
+    def show(self, glance: Mapping[str, Any]) -> None:
+        """Leave the numbers that status lines show; best effort."""
+        ...
+
+    def hide(self) -> None:
+        """The server ends: take them away."""
+        ...
 
 
 class TokenEndpoint(Protocol):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from maxpool.adapters.server import Server
 from maxpool.adapters.upstream import HttpUpstream
-from maxpool.app import Maxpool, build
+from maxpool.app.build import Maxpool, build
 from maxpool.config.model import Config
 from maxpool.errors import StreamCut
 from maxpool.ports import Call, Reply
@@ -281,11 +281,15 @@ async def rig(
     clock: Clock | None = None,
     store: StateStore | None = None,
     limits: Mapping[str, Any] | None = None,
+    visitors: Sequence[SimAccount] = (),
     **sections: Any,
 ) -> AsyncIterator[Rig]:
-    """`async with rig(queue={"commit_after": 0.1}) as it`: keywords are config sections."""
+    """`async with rig(queue={"commit_after": 0.1}) as it`: keywords are config sections.
+
+    `visitors`: accounts that the upstream knows, and the config does not.
+    """
     people = people or THREE
-    world = SimUpstream(people, sim)
+    world = SimUpstream((*people, *visitors), sim)
     upstream = Server(world.app, graceful_s=0.0)
     await upstream.start()
     config = config_of(upstream.url, people, sections)

@@ -42,7 +42,7 @@ def test_the_health_table_is_the_codes_own():
 def test_the_admin_api_is_told_completely_and_truly():
     section = README.split("<!-- admin")[1].split("\n\n")[0]
     told = set(re.findall(r"`((?:GET|POST|PATCH|DELETE) /admin/[^`]+)`", section))
-    names = {"account": "ID", "session:path": "ID", "request": "REQUEST"}
+    names = {"account": "ID", "session:path": "ID", "request": "REQUEST", "key": "NAME"}
     endpoints = Admin(None, None).endpoints()  # type: ignore[arg-type]
     served = {
         f"{method} {re.sub(r'{([^}]+)}', lambda found: names[found[1]], path)}"

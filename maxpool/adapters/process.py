@@ -17,10 +17,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SECRET_KEY_VARIABLE = "MAXPOOL_SECRET_KEY"  # noqa: S105 - a variable's name
+
 
 def environment() -> Mapping[str, str]:
     """The environment's variables, as they are now."""
     return os.environ
+
+
+def without_own_key(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a program that we start may see of ours: all but the key to the encrypted logins."""
+    return {name: value for name, value in environment.items() if name != SECRET_KEY_VARIABLE}
 
 
 def pid() -> int:

@@ -17,22 +17,26 @@ from maxpool.adapters.chance import SystemChance
 from maxpool.adapters.clock import SystemClock
 from maxpool.adapters.configfile import changes
 from maxpool.adapters.process import local_utc_offset_s
-from maxpool.adapters.secrets import ReferenceSecrets
 from maxpool.adapters.upstream import HttpUpstream
+from maxpool.app.edits import FileEdits
+from maxpool.app.memory import restored
+from maxpool.app.probing import Probing
+from maxpool.app.vault import lazy_vault, secret_source
 from maxpool.config import derive
 from maxpool.config.load import Loaded
 from maxpool.core.commands import reconfigure
 from maxpool.core.health import HealthState
 from maxpool.core.lease import Command, CredentialChange
-from maxpool.core.pool import Pool
-from maxpool.errors import MaxpoolError, StateError
+from maxpool.errors import MaxpoolError
 from maxpool.ports import Destination
+from maxpool.service.clientlogin import ClientLogins, policy_of
+from maxpool.service.editing import Editing
 from maxpool.service.forward import Forwarder
 from maxpool.service.keeper import Keeper
 from maxpool.service.limits import Limits, limits_of
 from maxpool.service.models import ModelList
 from maxpool.service.operate import Operator
-from maxpool.service.origins import EVERYONE, Origins, origin_of, origins_in
+from maxpool.service.origins import EVERYONE, Origins
 from maxpool.service.pulse import Pulse
 from maxpool.service.reload import Reloader
 from maxpool.service.revival import Revival
@@ -56,7 +60,9 @@ if TYPE_CHECKING:
 
     from starlette.applications import Starlette
 
+    from maxpool.app.logins import Refreshing
     from maxpool.config.model import Config
+    from maxpool.core.pool import Pool
     from maxpool.ports import Clock, SecretSource, StateStore
 
 log = logging.getLogger("maxpool")
@@ -105,7 +111,11 @@ class Maxpool:
     notices: list[str]
     revival: Revival
     roster: Roster
+    probing: Probing
+    refreshing: Refreshing | None
     admin_digest: str = ""
+    local_key: Callable[[], str] = str
+    logins: ClientLogins = field(init=False)
     forwarder: Forwarder = field(init=False)
     operator: Operator = field(init=False)
     reloader: Reloader = field(init=False)
@@ -114,6 +124,9 @@ class Maxpool:
     def facts(self) -> ServerFacts:
         """What the status document says of the server."""
         jobs: dict[str, Any] = {"timers": self.timers.counts, "tasks": len(self.tasks)}
+        jobs |= self.probing.jobs()
+        logins = self.refreshing
+        jobs |= logins.jobs() if logins is not None else {}
         if self.keeper is not None:
             jobs["save"] = self.keeper.report()
         return ServerFacts(
@@ -121,7 +134,14 @@ class Maxpool:
             config_path=str(self.config_path) if self.config_path is not None else None,
             config_loaded_at=self.reloader.loaded_at,
             config_error=self.reloader.error,
-            notices=(*self.notices, *self.revival.notices(), *self.reloader.notices()),
+            notices=(
+                *self.notices,
+                *self.revival.notices(),
+                *self.reloader.notices(),
+                *self.probing.notices(),
+                *(logins.notices() if logins is not None else ()),
+                *(self.keeper.notices() if self.keeper is not None else ()),
+            ),
             jobs=jobs,
             runtime=frozenset(self.roster.added),
             overrides=self.roster.overrides(),
@@ -134,6 +154,9 @@ class Maxpool:
         if self.keeper is not None:
             self.timers.every(SAVE_TICK_S, "save", self.keeper.tick)
         self.timers.every(SECRETS_TICK_S, "secrets", self.revival.tick)
+        self.probing.start(self)
+        if self.refreshing is not None:
+            self.refreshing.start(self)
         if self.config_path is not None:
             watch = self.reloader.follow(changes(self.config_path))
             self.tasks.spawn(watch, "config watch", finish=False)
@@ -142,6 +165,8 @@ class Maxpool:
             yield
         finally:
             await self.timers.aclose()
+            if self.refreshing is not None:
+                await self.refreshing.aclose()
             if self.keeper is not None:
                 await self.keeper.save()
             await self.upstream.aclose()
@@ -154,7 +179,8 @@ class Maxpool:
 
         Raises before anything has changed; running requests keep what they have.
         """
-        rules = rules_of(bound_where(config, self.reloader.first), self.secrets.resolve)
+        where = bound_where(config, self.reloader.first)
+        rules = rules_of(where, self.secrets.resolve, self.local_key())
         limits = limits_of(config)
         reconfigure(self.pool, derive.pool_settings(config), self.clock.now())
         for name in self.roster.follow(config):
@@ -168,6 +194,7 @@ class Maxpool:
         """Make the roster's accounts the pool's; running requests keep what they have."""
         config, now = self.roster.effective(), self.clock.now()
         fresh = {account.id: account for account in derive.accounts(config)}
+        fresh |= {account.id: account for account in self.logins.follow(policy_of(config))}
         for account_id in [known for known in self.pool.states if known not in fresh]:
             self.pool.remove(account_id, now)
         for account in fresh.values():
@@ -182,6 +209,9 @@ class Maxpool:
         self.destinations.update(destinations_of(config))
         self.tokens.refer(references_of(config), plans_of(config))
         self.bind_origins()
+        self.probing.follow(config)
+        if self.refreshing is not None:
+            self.refreshing.follow(config)
         self.waiting.wake()
         self.tasks.spawn(self.revival.look(), "secrets")
 
@@ -192,11 +222,14 @@ class Maxpool:
         `MaxpoolError` for a name nobody has.
         """
         now, ids = self.clock.now(), ids_of(self.roster.config, frozenset(confirmed))
-        # A run-time account names its origin and its secret together: there is nothing to confirm.
-        configured = {a: d for a, d in self.destinations.items() if a not in self.roster.added}
+        # A run-time account names its origin and its secret together, a home's login is not sent from
+        # here: there is nothing to confirm.
+        free = self.roster.added.keys() | derive.homes(self.roster.config)
+        configured = {a: d for a, d in self.destinations.items() if a not in free}
         for moved in self.origins.bind(configured, ids):
             state = self.pool.states[moved.account_id]
             name = state.account.name
+            self.tokens.forget(moved.account_id)  # checked anew before it is sent there
             if moved.locks:
                 reason = (
                     f"its base_url changed from {moved.old} to {moved.new}: confirm that with "
@@ -205,6 +238,8 @@ class Maxpool:
                 log.warning("account %s is locked: %s", name, reason)
                 self.pool.credential(moved.account_id, CredentialChange("dead", reason=reason), now)
                 continue
+            if self.refreshing is not None and self.tokens.login_of(moved.account_id) is not None:
+                self.refreshing.refresher.confirm(moved.account_id, moved.new)
             if state.credential.dead or state.health.state is HealthState.LOCKED_OUT:
                 self.pool.credential(moved.account_id, CredentialChange("logged_in"), now)
             if moved.old != moved.new:  # benches and cooldowns are the old upstream's story
@@ -219,12 +254,12 @@ def bound_where(config: Config, first: Config) -> Config:
 
 def references_of(config: Config) -> dict[str, str]:
     """Secret references by account id; "" for an account that needs none."""
-    return {entry.stable_id: entry.secret or "" for entry in config.accounts}
+    return {entry.stable_id: derive.reference(entry) for entry in config.accounts}
 
 
 def plans_of(config: Config) -> frozenset[str]:
     """Ids of the accounts that may use a subscription's token."""
-    return frozenset(e.stable_id for e in config.accounts if e.kind == "subscription")
+    return frozenset(e.stable_id for e in config.accounts if derive.may_use_plan(config, e))
 
 
 def build(  # noqa: PLR0913 - parts, all by name
@@ -236,20 +271,24 @@ def build(  # noqa: PLR0913 - parts, all by name
     secrets: SecretSource | None = None,
     load: Callable[[], Loaded] | None = None,
     admin_digest: str = "",
+    local_key: Callable[[], str] = str,
+    refreshing: Refreshing | None = None,
 ) -> Maxpool:
     """A proxy for that config; it binds nothing and starts nothing.
 
     `load` reads the config file again, when it changed. `admin_digest`: the admin key's SHA-256 in
-    hex; without it the admin API answers nobody.
+    hex; without it the admin API answers nobody. `local_key` finds that of the state folder's own
+    client key, "" where there is none. `refreshing` keeps logins fresh; without it what is in the vault
+    is sent as it is.
     """
-    clock = clock or SystemClock()
-    folder = config_path.parent if config_path is not None else None
-    secrets = secrets or ReferenceSecrets(folder=folder)
+    probing = Probing.by(clock or SystemClock())
+    clock = probing.clock
+    vault = refreshing.vault if refreshing is not None else lazy_vault(config)
+    secrets = secrets or secret_source(config, config_path and config_path.parent, vault)
     notices: list[str] = []
     destinations, origins = destinations_of(config), Origins()
-    pool = _pool(config, store, clock.now(), (notices, origins, destinations))
+    pool = restored(config, store, clock.now(), (notices, origins, destinations))
     limits, tasks = limits_of(config), Tasks()
-    ca_file = config.upstream.ca_file
     given = GivenSecrets(secrets)
     tokens = Tokens(given, references_of(config), plans_of(config))
     waiting = WaitingRoom(pool, clock, limits, tasks)
@@ -261,10 +300,7 @@ def build(  # noqa: PLR0913 - parts, all by name
         store=store,
         tasks=tasks,
         timers=Timers(tasks),
-        upstream=HttpUpstream(
-            keepalive_expiry_s=config.upstream.keepalive_expiry_s,
-            ca_file=str(ca_file) if ca_file is not None else None,
-        ),
+        upstream=_upstream(config),
         waiting=waiting,
         pulse=Pulse(clock, limits, tasks),
         keeper=Keeper(pool, store, clock, origins) if store is not None else None,
@@ -276,7 +312,10 @@ def build(  # noqa: PLR0913 - parts, all by name
         secrets=secrets,
         notices=notices,
         roster=Roster(config, given),
+        probing=probing,
+        refreshing=refreshing,
         admin_digest=admin_digest,
+        local_key=local_key,
     )
     again = load or (lambda: Loaded(config=config, path=config_path))
     built.reloader = Reloader(config, clock, again, built.apply, clock.now())
@@ -285,9 +324,16 @@ def build(  # noqa: PLR0913 - parts, all by name
     return built
 
 
+def _upstream(config: Config) -> HttpUpstream:
+    ca_file, expiry_s = config.upstream.ca_file, config.upstream.keepalive_expiry_s
+    named = str(ca_file) if ca_file is not None else None
+    return HttpUpstream(keepalive_expiry_s=expiry_s, ca_file=named)
+
+
 def _wire(built: Maxpool, limits: Limits) -> None:
     """Connect the parts to the forwarder and to the web application."""
-    chance = SystemChance()
+    chance, clock, policy = SystemChance(), built.clock, policy_of(built.config)
+    built.logins = ClientLogins(built.pool, policy, built.origins.bound, clock.now())
     built.forwarder = Forwarder(
         built.pool,
         built.upstream,
@@ -299,6 +345,7 @@ def _wire(built: Maxpool, limits: Limits) -> None:
         limits,
         built.stats,
         local_utc_offset_s,
+        built.logins,
     )
     built.operator = Operator(
         pool=built.pool,
@@ -310,10 +357,17 @@ def _wire(built: Maxpool, limits: Limits) -> None:
         origins=built.origins,
         bind_origins=built.bind_origins,
         config_path=built.config_path,
+        local_key=built.local_key,
     )
+    if built.config_path is not None:
+        edits = FileEdits(built.config_path)
+        built.operator.editing = Editing(edits, built.operator.reload)
+    built.probing.connect(built)
+    if built.refreshing is not None:
+        built.refreshing.connect(built)
     listing = ModelList(built.pool, built.upstream, built.tokens, built.clock, built.destinations)
     surfaces = _surfaces(built, built.forwarder, listing)
-    rules = rules_of(built.config, built.secrets.resolve)
+    rules = rules_of(built.config, built.secrets.resolve, built.local_key())
     built.app = application(surfaces, rules, chance.token, built.lifespan, built.admin_digest)
 
 
@@ -342,42 +396,3 @@ def ids_of(config: Config, names: frozenset[str]) -> frozenset[str]:
             f"The config knows: {', '.join(known) or 'none'}.",
         )
     return frozenset(known.get(name, name) for name in names)
-
-
-def _pool(
-    config: Config,
-    store: StateStore | None,
-    now: float,
-    kept: tuple[list[str], Origins, dict[str, Destination]],
-) -> Pool:
-    """The pool with what the last run remembers; a memory that cannot be used is said, not fatal."""
-    notices, origins, destinations = kept
-    settings = derive.pool_settings(config)
-    accounts = derive.accounts(config)
-    data = None
-    if store is not None:
-        data = store.load()
-        if store.set_aside is not None:
-            notices.append(f"The saved state was broken and set aside as {store.set_aside}.")
-    if data is None:
-        return Pool(accounts, settings, now)
-    try:
-        bound = origins_in(data)
-        origins.bound.update(bound)
-        here = {a: origin_of(d.base_url) for a, d in destinations.items()}
-        known = {a for a, origin in here.items() if bound.get(a, origin) == origin}
-        # What is known of an account that has moved tells of another upstream.
-        pool = Pool.restore(data, [a for a in accounts if a.id in known], settings, now)
-    except StateError as error:
-        aside = store.put_aside("unreadable") if store is not None else ""
-        log.warning("%s: set aside as %s", error.message, aside)
-        notices.append(f"{error.message}. It was set aside as {aside}. {error.hint}")
-        return Pool(accounts, settings, now)
-    for account in accounts:
-        pool.add(account, now)
-    pool.reorder(account.id for account in accounts)
-    for account in accounts:
-        # These secrets live in the config: starting again is how their owner renews them.
-        if pool.states[account.id].health.state.value == "locked_out":
-            pool.credential(account.id, CredentialChange("logged_in"), now)
-    return pool

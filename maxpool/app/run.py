@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 from maxpool.adapters.lock import lock_state_folder
 from maxpool.adapters.process import raise_open_files_limit
 from maxpool.adapters.server import Server
-from maxpool.adapters.statefiles import AdminKey, address_told, admin_key
+from maxpool.adapters.statefiles import (
+    KeptKey,
+    address_told,
+    admin_key,
+    client_key,
+    client_key_digest,
+    first_time,
+)
 from maxpool.adapters.store import SqliteStateStore
 from maxpool.config import derive
+from maxpool.config.environment import config_path
 from maxpool.config.load import Loaded
 from maxpool.config.load import load as load_config
 from maxpool.core.snapshot import VERSION as SNAPSHOT_VERSION
@@ -26,7 +34,15 @@ if TYPE_CHECKING:
 
     from maxpool.config.model import Config
 
+from maxpool.app import homes
 from maxpool.app.build import Maxpool, build
+from maxpool.app.logins import refreshing
+from maxpool.app.vault import warnings
+
+OPEN_NOTE = (
+    "Note (told once): every user of this machine can spend this quota and read /status. "
+    "[server] require_key = true asks for a key; maxpool env shows the one made for your tools."
+)
 
 
 async def run(
@@ -47,12 +63,17 @@ async def run(
         built = build(
             config,
             store=store,
-            config_path=loaded.path,
+            config_path=_config_file(loaded),
             load=lambda: load_config(loaded.path, overrides=loaded.overrides),
             admin_digest=_admin_key(folder, announce).digest,
+            local_key=_client_key(config, folder, announce),
+            refreshing=(logins := refreshing(config, folder)),
         )
+        built.notices += warnings(config)
         built.bind_origins(confirm)
+        await logins.refresher.start()
         await built.revival.look()
+        stack.callback(homes.watch(built, folder).hide)
         server = _server(built, config)
         stop = _signals()
         built.operator.stop = stop.set
@@ -64,8 +85,8 @@ async def run(
         announce(server.url)
         for notice in built.facts().notices:
             announce(notice)
-        if not derive.key_required(config) and config.accounts:
-            announce("Note: without [server] require_key every local user can spend this quota.")
+        if not derive.key_required(config) and first_time(folder, "open-to-local-users"):
+            announce(OPEN_NOTE)
         await stop.wait()
         running = built.pool.view(built.clock.now()).in_flight
         if running:
@@ -75,21 +96,46 @@ async def run(
                 "another Ctrl-C ends at once."
             )
         built.waiting.close()
-        second = _signals()
+        second = logins.hurry = _signals()
         await hurry_or_drain(server, second)
     return 0
 
 
-def _admin_key(folder: Path, announce: Callable[[str], None]) -> AdminKey:
+def _admin_key(folder: Path, announce: Callable[[str], None]) -> KeptKey:
     """The admin key; without one the server serves, and only the admin API does not."""
     try:
         key = admin_key(folder)
     except StateError as error:
         announce(f"The admin API is off: {error.message}. {error.hint}.")
-        return AdminKey(digest="")
+        return KeptKey(digest="")
     if key.notice is not None:
         announce(key.notice)
     return key
+
+
+def _config_file(loaded: Loaded) -> Path | None:
+    """Where the config is, or will be: a server that started without one follows it when it appears."""
+    if loaded.path is not None:
+        return loaded.path
+    path = config_path().absolute()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:  # then no command can write it either
+        return None
+    return path
+
+
+def _client_key(config: Config, folder: Path, announce: Callable[[str], None]) -> Callable[[], str]:
+    """How to find the client key for this machine's tools; made where nobody made one (X10)."""
+    if not config.client_keys and derive.on_loopback(config):
+        try:
+            key = client_key(folder)
+        except StateError as error:
+            announce(f"There is no client key: {error.message}. {error.hint}.")
+        else:
+            if key.notice is not None:
+                announce(key.notice)
+    return lambda: client_key_digest(folder)
 
 
 def _tell_address(

@@ -86,6 +86,12 @@ def _problems(error: ConfigError) -> list[dict[str, Any]]:
 def _entry(entry: AccountConfig, loaded: Loaded) -> dict[str, Any]:
     from maxpool.config import checks, derive
 
+    reference = derive.reference(entry)
+    found, trouble = _found(entry.secret), _trouble(entry.secret)
+    if reference.startswith("vault"):
+        found = _in_vault(entry, loaded)
+        missing = f"no login yet: maxpool login {shlex.quote(entry.name)}"
+        trouble = missing if found is False else None
     return {
         "id": entry.stable_id,
         "name": entry.name,
@@ -93,11 +99,20 @@ def _entry(entry: AccountConfig, loaded: Loaded) -> dict[str, Any]:
         "enabled": entry.enabled,
         "serves": "*" if entry.programs is None else sorted(entry.programs),
         "base_url": derive.base_url(loaded.config, entry),
-        "secret": entry.secret,
-        "secret_found": _found(entry.secret),
-        "secret_problem": _trouble(entry.secret),
+        "secret": reference or None,
+        "secret_found": found,
+        "secret_problem": trouble,
         "notes": list(checks.doubts(entry)),
     }
+
+
+def _in_vault(entry: AccountConfig, loaded: Loaded) -> bool | None:
+    """Whether the vault has the account's login; None when it has none and needs none."""
+    from maxpool.app.vault import lazy_vault
+
+    if entry.stable_id in lazy_vault(loaded.config).index().entries:
+        return True
+    return None if entry.kind == "provider" else False
 
 
 def _found(reference: str | None) -> bool | None:
@@ -129,7 +144,7 @@ def _summary(loaded: Loaded, entries: list[dict[str, Any]]) -> list[str]:
     else:
         first = f"{loaded.path} is valid."
     if not entries:
-        return [first, "No account yet: add one as config.example.toml shows."]
+        return [first, "No account yet: `maxpool login NAME` adds one."]
     lines = [first, f"{len(entries)} account{'s' if len(entries) != 1 else ''}:"]
     for entry in entries:
         lines += [_line(entry), *(f"    {note}" for note in entry["notes"])]
@@ -142,6 +157,9 @@ def _summary(loaded: Loaded, entries: list[dict[str, Any]]) -> list[str]:
 def _line(entry: dict[str, Any]) -> str:
     serves = "every program" if entry["serves"] == "*" else " and ".join(entry["serves"])
     state = "" if entry["enabled"] else ", disabled"
-    secret = f", secret {entry['secret']}" if entry["secret"] else ", no secret"
+    in_vault = (entry["secret"] or "").startswith("vault")
+    known = "in the vault" if in_vault else entry["secret"]
+    nothing = known is None or (in_vault and entry["secret_found"] is None)
+    secret = ", no secret" if nothing else f", secret {known}"
     trouble = f" ({entry['secret_problem']})" if entry["secret_problem"] else ""
     return f"  {entry['name']}: {entry['kind']} at {entry['base_url']}, serves {serves}{state}{secret}{trouble}"

@@ -27,7 +27,10 @@ SIGNS = {
     "/decisions": "decisions",
     "/decisions/": "tries",
     "/explain": "candidates",
+    "/keys": "keys",
+    "/keys/": "revoked",
     "/pause": "paused",
+    "/probes": "probes",
     "/reload": "loaded_at",
     "/resume": "paused",
     "/sessions": "sessions",
@@ -41,30 +44,43 @@ START = "Start it with: maxpool serve (or name another address with --url)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """A server's admin API."""
+    """A server's admin API. `local`: it is the one that uses this machine's state folder."""
 
     url: str
     key: str
     certificate: Path | None = None
+    local: bool = False
 
     def get(self, path: str, **query: object) -> dict[str, Any]:
         """What the server says; parameters that are None are left out."""
         given = {key: str(value) for key, value in query.items() if value is not None}
         return self._ask("GET", f"{path}?{urlencode(given)}" if given else path)
 
-    def post(self, path: str, **body: object) -> dict[str, Any]:
-        """Have something done."""
-        return self._ask("POST", path, body)
+    def post(
+        self, path: str, *, within_s: float = server.TIMEOUT_S, **body: object
+    ) -> dict[str, Any]:
+        """Have something done, and be told within that time."""
+        return self._ask("POST", path, body, within_s)
 
     def patch(self, path: str, **body: object) -> dict[str, Any]:
         """Have settings changed."""
         return self._ask("PATCH", path, body)
 
-    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        target = f"/admin{path}"
-        headers = {"x-maxpool-admin-key": self.key}
+    def delete(self, path: str, **query: str) -> dict[str, Any]:
+        """Have something removed."""
+        return self._ask("DELETE", f"{path}?{urlencode(query)}" if query else path)
+
+    def _ask(
+        self, method: str, path: str, body: object = None, within_s: float = server.TIMEOUT_S
+    ) -> dict[str, Any]:
         status, data = server.ask(
-            self.url, method, target, headers=headers, body=body, certificate=self.certificate
+            self.url,
+            method,
+            f"/admin{path}",
+            headers={"x-maxpool-admin-key": self.key},
+            body=body,
+            certificate=self.certificate,
+            timeout_s=within_s,
         )
         if not isinstance(data, dict) or _sign(status, path) not in data:
             raise MaxpoolError(
@@ -107,7 +123,8 @@ def control(url: str | None, config_file: Path | None) -> Control:
             f"there is no admin key in {folder}",
             "Set MAXPOOL_ADMIN_KEY, or MAXPOOL_HOME to the server's state folder",
         )
-    return Control(url=url or here, key=key, certificate=found.tls_cert)
+    local = bool(here) and (url is None or url.lower() == here.rstrip("/").lower())
+    return Control(url=url or here, key=key, certificate=found.tls_cert, local=local)
 
 
 def _for(here: str) -> str:

@@ -1,6 +1,6 @@
 """`maxpool demo`: the real proxy in front of a simulated upstream, and a live view of its pool.
 
-`maxpool.app.demo_world` builds and runs everything, `demo_view` shows it.
+`maxpool.app.demo` builds and runs everything, `demo_view` shows it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def command(
     Five invented accounts on a simulated upstream, quota windows of minutes, lively traffic and
     the real proxy in between. Ctrl-C ends it.
     """
-    from maxpool.app import demo_world
+    from maxpool.app.demo import demo_world
     from maxpool.cli import loop
     from maxpool.cli.demo_view import Plan, show
 

@@ -32,6 +32,9 @@ NO_ACCOUNT = 4
     metavar="NAME",
     help="As asked by this program; subscriptions serve claude-code alone. `other`: any other one.",
 )
+@click.option(
+    "--login", metavar="NAME", help="As sent with this client's own login (`maxpool status`)."
+)
 @url_option
 @config_option
 @json_option
@@ -43,6 +46,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     session: str | None,
     tokens: int | None,
     program: str,
+    login: str | None,
     url: str | None,
     config_file: Path | None,
     as_json: bool,
@@ -58,17 +62,16 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     if model is not None and request is not None:
         raise click.UsageError("Give a REQUEST or --model, not both.", ctx)
-    if model is None and (session is not None or tokens is not None):
-        raise click.UsageError("--session and --tokens need --model.", ctx)
+    if model is None and (session or login or tokens is not None):
+        raise click.UsageError("--session, --tokens and --login need --model.", ctx)
     server = control(url, config_file)
     if model is None:
         found = _past(server, request)
         view = explain_view.told
     else:
         asked = None if program == ANY_PROGRAM else program
-        found = server.get(
-            "/explain", model=model, session=session, input_tokens=tokens, program=asked
-        )
+        wanted = {"model": model, "session": session, "input_tokens": tokens, "login": login}
+        found = server.get("/explain", program=asked, **wanted)
         view = explain_view.explained
     if as_json:
         click.echo(printed(found))

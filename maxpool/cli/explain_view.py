@@ -48,6 +48,9 @@ WAITS = {
 
 ALONE = "no other account of its rank (priority, paid for or not, tier) could serve"
 
+OWNERS = 1_000_000
+"""The farthest priority that an owner can give; a client's own login stands beyond it."""
+
 SHOWN = 20
 """Candidates in a table; the rest are only counted."""
 
@@ -124,12 +127,20 @@ def _by_order(winner: Document, second: Document) -> str:
     if own["preferred"] != other["preferred"]:
         return "you prefer it"
     if own["priority"] != other["priority"]:
-        return f"its priority {own['priority']} comes before {other['priority']} of {name}"
+        return _by_priority(own["priority"], other["priority"], name)
     if own["key"] != other["key"]:
         return f"its tokens are paid for already, those of {name} are not"
     if own["tier"] != other["tier"]:
         return f"its tier {own['tier']} comes before {other['tier']} of {name}"
     return ""
+
+
+def _by_priority(own: int, other: int, name: str) -> str:
+    if own < -OWNERS:
+        return "it is the client's own login, and that comes first"
+    if other > OWNERS:
+        return f"{name} is the client's own login, and that comes last"
+    return f"its priority {own} comes before {other} of {name}"
 
 
 def _by_cost(winner: Document, second: Document) -> str:
@@ -263,7 +274,9 @@ def _order(order: Document | None) -> str:
     if not order:
         return ""
     said = ["preferred"] if order["preferred"] else []
-    said += [f"priority {order['priority']}"] if order["priority"] else []
+    own = abs(order["priority"]) > OWNERS
+    said += ["own login"] if own else []
+    said += [f"priority {order['priority']}"] if order["priority"] and not own else []
     said += ["paid key: last"] if order["key"] else []
     said += [f"tier {order['tier']}"] if order["tier"] else []
     return ", ".join(said)

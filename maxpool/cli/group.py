@@ -6,6 +6,7 @@ No verb's logic lives here. Only click is imported, because every start pays for
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,19 +20,32 @@ if TYPE_CHECKING:
 VERBS = (
     "demo",
     "serve",
+    "login",
+    "logout",
     "status",
     "explain",
     "accounts",
+    "keys",
     "sessions",
     "pause",
     "resume",
+    "run",
+    "statusline",
     "env",
     "config",
+    "secrets",
+    "export",
+    "import",
     "reload",
     "stop",
     "simulate",
 )
 USAGE_ERROR = 2
+
+
+def module_of(verb: str) -> str:
+    """Where a verb lives; a name that Python keeps for itself has an underscore behind it."""
+    return f"maxpool.cli.{verb}{'_' if iskeyword(verb) else ''}"
 
 
 class Verbs(click.Group):
@@ -45,7 +59,7 @@ class Verbs(click.Group):
         """The verb's `command`, imported now."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(f"maxpool.cli.{cmd_name}").command
+        command: click.Command = import_module(module_of(cmd_name)).command
         return command
 
     def resolve_command(

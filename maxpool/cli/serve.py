@@ -15,8 +15,9 @@ import click
 
 from maxpool.cli import claude_code
 from maxpool.cli.options import config_option
-from maxpool.config.environment import config_path, shell_name
+from maxpool.config.environment import config_path, shell_name, state_folder
 from maxpool.config.peek import peek
+from maxpool.config.running import client_key_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,7 @@ def command(
 
     loaded = load(config_file, overrides=Overrides(host=host, port=port, log_level=log_level))
     # After the config: its errors need none of the server, and show at once.
-    from maxpool.app import run
+    from maxpool.app.run import run
     from maxpool.cli import loop
 
     announce = partial(announced, loaded, config_file)
@@ -78,7 +79,8 @@ def greeting(loaded: Loaded, config_file: Path | None, url: str) -> list[str]:
     """Where it listens, for how many accounts, and how Claude Code gets there."""
     shell = claude_code.shell_named(shell_name())
     found = peek(config_file)
-    token = claude_code.Token.from_keys(found.keys)
+    local = client_key_file(found.folder or state_folder())
+    token = claude_code.Token.from_keys(found.keys, local)
     drain_s = loaded.config.server.drain_s
     return [
         f"maxpool listens on {url}",
@@ -103,6 +105,6 @@ def _accounts(loaded: Loaded) -> list[str]:
     accounts = loaded.config.accounts
     if not accounts:
         where = loaded.path or config_path()
-        return [f"No account yet: add one to {where}, as config.example.toml shows."]
+        return [f"No account yet: `maxpool login NAME` adds one, or write it to {where}."]
     names = ", ".join(f"{a.name} ({a.kind}{'' if a.enabled else ', disabled'})" for a in accounts)
     return [f"{len(accounts)} account{'s' if len(accounts) != 1 else ''}: {names}"]

@@ -44,7 +44,7 @@ def fetch_status(
     return data
 
 
-def ask(
+def ask(  # noqa: PLR0913 - parts of one call, by name
     url: str,
     method: str,
     path: str,
@@ -52,6 +52,7 @@ def ask(
     headers: Mapping[str, str],
     body: object = None,
     certificate: Path | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> tuple[int, object]:
     """Status and JSON of the answer, None where it is no JSON; `body` is sent as JSON.
 
@@ -61,7 +62,7 @@ def ask(
     text = None if body is None else json.dumps(body).encode()
     if text is not None:
         sent["content-type"] = "application/json"
-    connection = _connection(url, certificate)
+    connection = _connection(url, certificate, timeout_s)
     try:
         target = urlsplit(url).path.rstrip("/") + path
         connection.request(method, target, body=text, headers=sent)
@@ -80,15 +81,15 @@ def ask(
         connection.close()
 
 
-def _connection(url: str, certificate: Path | None) -> http.client.HTTPConnection:
+def _connection(url: str, certificate: Path | None, timeout_s: float) -> http.client.HTTPConnection:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "https":
-        return http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+        return http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
     context = ssl.create_default_context()
     if certificate is not None and certificate.exists():
         context.load_verify_locations(certificate)
-    return http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT_S, context=context)
+    return http.client.HTTPSConnection(host, parts.port, timeout=timeout_s, context=context)
 
 
 def _json(body: bytes) -> object:

@@ -14,6 +14,7 @@ from maxpool.cli import render
 from maxpool.cli.options import address, config_option, json_option, terminal_width
 from maxpool.config.environment import client_key, no_color, state_folder
 from maxpool.config.peek import peek
+from maxpool.config.running import client_key as local_key
 from maxpool.config.running import running
 
 if TYPE_CHECKING:
@@ -32,12 +33,13 @@ class Source:
 
     url: str
     certificate: Path | None = None
+    key: str | None = None
 
     def look(self) -> dict[str, Any]:
         """The server's picture now; raises `NotRunning` when there is none."""
         from maxpool.cli.server import fetch_status
 
-        return fetch_status(self.url, key=client_key(), certificate=self.certificate)
+        return fetch_status(self.url, key=self.key, certificate=self.certificate)
 
 
 @click.command(name="status", epilog="Example: maxpool status --watch 2")
@@ -67,12 +69,16 @@ def command(
 
     Exits with 3 when the server is not running and with 4 when no account can serve
     or the pool is paused.
-    A server that asks for a key gets $MAXPOOL_KEY.
+    A server that asks for a key gets $MAXPOOL_KEY, else the one made for this machine's tools.
     """
     found = peek(config_file)
-    alive = running(found.folder or state_folder())
+    folder = found.folder or state_folder()
+    alive = running(folder)
     here = alive.url if alive is not None else found.url
-    source = Source(url=url or here, certificate=found.tls_cert)
+    # The folder's own key is for its own server, which runs there now, and for nobody else.
+    known = alive is not None and url in (None, alive.url)
+    key = client_key() or (local_key(folder) if known else None)
+    source = Source(url=url or here, certificate=found.tls_cert, key=key)
     if watch is not None:
         _watch(source, watch, as_json)
         return

@@ -4,7 +4,6 @@ What a person writes about an account. `derive` turns it into the core's `Accoun
 at what depends on more than one key. No secret is ever held here, only where it is to be found.
 """
 
-import hashlib
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Final, Literal
@@ -32,6 +31,7 @@ from maxpool.config.fields import (
     Word,
     wrong,
 )
+from maxpool.config.identity import unwritten_id
 
 EVERY_PROGRAM: Final = "*"
 CLAUDE_CODE: Final = "claude-code"
@@ -102,8 +102,7 @@ class AccountConfig(Section):
         """The `id` written in the file, else one that stays the same while name and kind do."""
         if self.id is not None:
             return self.id
-        digest = hashlib.sha256(f"{self.kind}\0{self.name}".encode()).hexdigest()
-        return f"a-{digest[:12]}"
+        return unwritten_id(self.kind, self.name)
 
     @property
     def programs(self) -> frozenset[str] | None:

@@ -83,16 +83,9 @@ def _server(server: ServerConfig, has_keys: bool) -> Iterator[Finding]:
     if (server.tls_cert is None) != (server.tls_key is None):
         here, other = ("tls_cert", "tls_key") if server.tls_cert else ("tls_key", "tls_cert")
         yield Finding(path=("server", here), message=f"needs {other} beside it")
-    if has_keys:
-        return
-    add = 'add a [[client_keys]] entry with a name and key = "env:NAME"'
-    if not is_loopback(server.host):
+    if not has_keys and not is_loopback(server.host):
         message = "listens beyond this machine, where every caller needs a key, and there is none"
-        yield Finding(path=("server", "host"), message=message, hint=add)
-    elif server.require_key:
-        yield Finding(
-            path=("server", "require_key"), message="asks for a key, and there is none", hint=add
-        )
+        yield Finding(path=("server", "host"), message=message, hint="maxpool keys add NAME")
 
 
 def _probes(probes: ProbesConfig) -> Iterator[Finding]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from maxpool.config import environment
+from maxpool.config.account import CLAUDE_CODE
 from maxpool.config.fields import is_loopback, parse_key_price
 from maxpool.core.account import Account
 from maxpool.core.settings import PoolSettings
@@ -45,8 +47,8 @@ def pool_settings(config: Config) -> PoolSettings:
     )
 
 
-def account(entry: AccountConfig) -> Account:
-    """The core's account for one `[[accounts]]` entry."""
+def account(entry: AccountConfig, *, probes: bool = False) -> Account:
+    """The core's account for one `[[accounts]]` entry; `probes`: its usage can be asked for."""
     return Account(
         id=entry.stable_id,
         name=entry.name,
@@ -65,12 +67,35 @@ def account(entry: AccountConfig) -> Account:
         format=entry.format,
         models=models(entry),
         slots=entry.slots,
+        probes=probes,
     )
 
 
 def accounts(config: Config) -> list[Account]:
     """Every account of the config, in file order."""
-    return [account(entry) for entry in config.accounts]
+    return [
+        account(entry, probes=usage_url(config, entry) is not None) for entry in config.accounts
+    ]
+
+
+def usage_url(config: Config, entry: AccountConfig) -> str | None:
+    """Where the account's usage may be asked for; None where nowhere, or its owner wants no probes.
+
+    Only at the origin that the account itself has: its bearer belongs to no other.
+    """
+    profile = config.oauth.get(entry.oauth or "") if entry.kind == "oauth" else None
+    if profile is None or profile.usage_url is None:
+        return None
+    if not (config.probes.enabled and entry.probes):
+        return None
+    here, there = urlsplit(base_url(config, entry)), urlsplit(profile.usage_url)
+    same = (here.scheme, here.netloc.lower()) == (there.scheme, there.netloc.lower())
+    return profile.usage_url if same else None
+
+
+def homes(config: Config) -> frozenset[str]:
+    """Ids of the homes: nothing is ever sent for them from here."""
+    return frozenset(entry.stable_id for entry in config.accounts if entry.kind == "home")
 
 
 def reference(entry: AccountConfig) -> str:
@@ -83,6 +108,17 @@ def reference(entry: AccountConfig) -> str:
     if entry.auth_header == "none" or entry.kind == "home":
         return ""
     return f"vault{'?' if entry.kind == 'provider' else ''}:{entry.stable_id}"
+
+
+def may_use_plan(config: Config, entry: AccountConfig) -> bool:
+    """Whether an account may send a subscription's token: for Claude Code only, by its terms.
+
+    No terms bind the invented subscriptions of the simulated upstream on this machine.
+    """
+    if entry.kind != "oauth":
+        return entry.kind == "subscription"
+    host = urlsplit(base_url(config, entry)).hostname or ""
+    return entry.programs == frozenset({CLAUDE_CODE}) or is_loopback(host)
 
 
 def models(entry: AccountConfig) -> dict[str, str]:
@@ -104,7 +140,12 @@ def base_url(config: Config, entry: AccountConfig) -> str:
 
 def key_required(config: Config) -> bool:
     """Whether callers must show a key: when asked for, and always beyond loopback."""
-    return config.server.require_key or not is_loopback(config.server.host)
+    return config.server.require_key or not on_loopback(config)
+
+
+def on_loopback(config: Config) -> bool:
+    """Whether only this machine can reach the server."""
+    return is_loopback(config.server.host)
 
 
 def state_folder(config: Config, environ: Mapping[str, str] | None = None) -> Path:

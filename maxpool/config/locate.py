@@ -27,6 +27,13 @@ def line_numbers(text: str) -> dict[Path, int]:
     return scanner.lines
 
 
+def headers(text: str) -> list[tuple[Path, int]]:
+    """Every `[table]` and `[[entry]]` in file order: its path and the line (from 1) of its header."""
+    scanner = _Scanner(text)
+    scanner.document()
+    return scanner.headers
+
+
 def line_of(lines: dict[Path, int], path: Path) -> int:
     """The line of `path`, or of its nearest parent that stands in the file; 0 when none does."""
     for length in range(len(path), 0, -1):
@@ -40,6 +47,7 @@ class _Scanner:
         self.text = text
         self.at = 0
         self.lines: dict[Path, int] = {}
+        self.headers: list[tuple[Path, int]] = []
         self._counts: dict[Path, int] = {}  # items so far of each [[array of tables]]
 
     def document(self) -> None:
@@ -47,7 +55,9 @@ class _Scanner:
         self._skip(_GAP)
         while self.at < len(self.text):
             if self.text.startswith("[", self.at):
+                line = self._line()
                 table = self._header()
+                self.headers.append((table, line))
             else:
                 self._pair(table)
             self._skip(_GAP)

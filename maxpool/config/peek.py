@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maxpool.config.environment import config_path
+from maxpool.config.environment import config_path, state_folder
+from maxpool.config.homes import Home, homes_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,8 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - listening anywhere,
 class Peek:
     """How to reach the server; `keys` tells where its client keys are found, empty when it has none.
 
-    `folder`: the state folder where the config names one.
+    `folder`: the state folder where the config names one. `homes`: its home accounts.
+    `client_login`: whether clients' own logins are forwarded.
     """
 
     host: str = DEFAULT_HOST
@@ -32,6 +34,8 @@ class Peek:
     tls_cert: Path | None = None
     keys: tuple[str, ...] = ()
     folder: Path | None = None
+    homes: tuple[Home, ...] = ()
+    client_login: bool = False
 
     @property
     def url(self) -> str:
@@ -48,13 +52,16 @@ def peek(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     server = _table(data.get("server"))
     host, port = server.get("host"), server.get("port")
     cert = server.get("tls_cert")
-    folder = _table(data.get("storage")).get("folder")
+    named = _table(data.get("storage")).get("folder")
+    folder = found.parent / Path(named).expanduser() if isinstance(named, str) else None
     return Peek(
         host=host if isinstance(host, str) and host else DEFAULT_HOST,
         port=port if isinstance(port, int) and 0 < port < 65536 else DEFAULT_PORT,
         tls_cert=found.parent / Path(cert).expanduser() if isinstance(cert, str) else None,
         keys=_keys(data.get("client_keys"), found.parent),
-        folder=found.parent / Path(folder).expanduser() if isinstance(folder, str) else None,
+        folder=folder,
+        homes=homes_in(data.get("accounts"), found.parent, folder or state_folder(environ)),
+        client_login=_table(data.get("pool")).get("client_login", "off") != "off",
     )
 
 

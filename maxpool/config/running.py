@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 ADDRESS_NAME = "server.json"
 KEY_NAME = "admin.key"
+CLIENT_KEY_NAME = "client.key"
 LOCK_NAME = "server.lock"
+
+LOCAL_KEY = "local"
+"""What the client key of the state folder is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,20 @@ def admin_key(folder: Path) -> str | None:
     """The admin key as the server wrote it; None when there is none this user may read."""
     try:
         return (folder / KEY_NAME).read_text(encoding="ascii").strip() or None
+    except (OSError, ValueError):
+        return None
+
+
+def client_key_file(folder: Path) -> Path | None:
+    """The state folder's own client key, for tools that can send one; None when there is none."""
+    path = folder / CLIENT_KEY_NAME
+    return path if os.access(path, os.R_OK) else None
+
+
+def client_key(folder: Path) -> str | None:
+    """That key itself."""
+    try:
+        return (folder / CLIENT_KEY_NAME).read_text(encoding="ascii").strip() or None
     except (OSError, ValueError):
         return None
 

@@ -7,7 +7,7 @@ after them an error event. A pool account's 401 or 403 never reaches the caller.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from maxpool.core.eligibility import Context, Unavailable, check
@@ -15,11 +15,16 @@ from maxpool.core.lease import (
     AccountClosed,
     AuthFinal,
     AuthRejected,
+    BillingFailure,
+    FamilyQuotaExceeded,
     Forbidden,
     Garbage,
     ModelMissing,
     NetworkFailure,
+    QuotaExceeded,
+    RateLimited,
     RequestRejected,
+    SpendLimited,
 )
 from maxpool.core.view import blended
 from maxpool.wire import headers as wire_headers
@@ -39,6 +44,18 @@ if TYPE_CHECKING:
     from maxpool.service.stats import Stats
 
 log = logging.getLogger("maxpool.request")
+
+OWN_LIMITS = (
+    QuotaExceeded,
+    FamilyQuotaExceeded,
+    RateLimited,
+    SpendLimited,
+    AuthFinal,
+    Forbidden,
+    AccountClosed,
+    BillingFailure,
+)
+"""What an upstream says of a client's own login, and the client has to hear if nobody helps out."""
 
 SKIPPED_CHARACTERS = 480
 BUSY = "The upstream has no capacity for this model, and no other account could serve in time."
@@ -62,6 +79,9 @@ class Endings:
         self, job: Job, down: Downstream, trail: Trail, refusal: Refusal | None
     ) -> None:
         """Nobody can serve: say why, and when somebody can."""
+        if trail.own is not None:
+            await self.give_up(job, down, trail, trail.own)
+            return
         if trail.last is not None and not _tells_more(refusal, trail.last):
             await self.give_up(job, down, trail, trail.last)
             return
@@ -84,10 +104,13 @@ class Endings:
         await self._send(job, down, trail, answer)
 
     async def give_up(self, job: Job, down: Downstream, trail: Trail, failed: Failed) -> None:
-        """The last failure is the request's end."""
-        outcome = failed.outcome
+        """The last failure is the request's end, unless the client's own login met a limit of its own."""
+        outcome, own = failed.outcome, trail.own
         if job.counts_tokens and not isinstance(outcome, RequestRejected | ModelMissing):
             await self._estimate(job, down)
+            return
+        if own is not None and own.whole and not isinstance(outcome, RequestRejected):
+            await self._send(job, down, trail, _as_it_came(own))
             return
         match outcome:
             case RequestRejected() if 300 <= failed.status < 400:
@@ -118,7 +141,7 @@ class Endings:
                     failed.status, "api_error", message, request_id=job.request_id
                 )
             case _:
-                answer = _as_it_came(failed)
+                answer = _soon_or_never(_as_it_came(failed), failed)
         await self._send(job, down, trail, answer)
 
     def reply_headers(
@@ -128,10 +151,11 @@ class Endings:
         extra = self._ours(job, trail, now)
         if self.limits.show_account:
             extra.append((b"x-maxpool-account", _visible(self.name(lease.account_id))))
-        if not 0.0 <= now - self.blended_at < BLEND_AGE_S:
+        own = job.by_own_login(lease.account_id)  # then the limits are the client's own
+        if not own and not 0.0 <= now - self.blended_at < BLEND_AGE_S:
             self.blended_at, self.blended = now, pool_limits(self.pool, now)
-        extra += self.blended
-        headers = wire_headers.inbound(reply.headers, drop_ratelimit=True, extra=tuple(extra))
+        extra += () if own else self.blended
+        headers = wire_headers.inbound(reply.headers, drop_ratelimit=not own, extra=tuple(extra))
         if streams(reply):  # a stream that breaks must not end as if it had its whole length
             headers = [h for h in headers if h[0].lower() != b"content-length"]
         return headers
@@ -259,18 +283,20 @@ def _as_it_came(failed: Failed) -> replies.Answer:
     """The upstream's own answer, bytes untouched."""
     headers = [h for h in failed.headers if h[0].lower() != b"content-length"]
     headers.append((b"content-length", str(len(failed.body)).encode()))
-    if not isinstance(failed.outcome, RequestRejected):
-        headers = _soon_or_never(headers)
     return replies.Answer(failed.status, tuple(headers), failed.body)
 
 
-def _soon_or_never(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def _soon_or_never(answer: replies.Answer, failed: Failed) -> replies.Answer:
     """Without one account's long `retry-after`: it would freeze clients for that long."""
+    if isinstance(failed.outcome, RequestRejected):
+        return answer
+    headers = answer.headers
     waits = [value.strip() for name, value in headers if name.lower() == b"retry-after"]
     if all(w.isdigit() and len(w) < 6 and int(w) <= replies.MAX_RETRY_AFTER_S for w in waits):
-        return headers
+        return answer
     ours = (b"retry-after", b"x-should-retry")
-    return [*(h for h in headers if h[0].lower() not in ours), (b"x-should-retry", b"false")]
+    kept = (h for h in headers if h[0].lower() not in ours)
+    return replace(answer, headers=(*kept, (b"x-should-retry", b"false")))
 
 
 def _tells_more(refusal: Refusal | None, last: Failed) -> bool:

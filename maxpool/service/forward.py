@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from maxpool.core.eligibility import Reason
 from maxpool.core.lease import (
     AccountClosed,
     AuthFinal,
@@ -28,17 +29,15 @@ from maxpool.core.lease import (
 from maxpool.core.targets import upstream_model
 from maxpool.core.view import outcome_class
 from maxpool.errors import SecretError, StreamCut
-from maxpool.ports import Call, Unreachable
-from maxpool.service.deadline import remaining_ms
-from maxpool.service.endings import Endings
+from maxpool.ports import Unreachable
+from maxpool.service.endings import OWN_LIMITS, Endings
+from maxpool.service.outgoing import call_of
 from maxpool.service.relay import Relay
-from maxpool.service.retry import Failed, Then, Trail, surely_unsent, then
+from maxpool.service.retry import Failed, Then, Trail, of_own_login, surely_unsent, then
 from maxpool.service.traces import Traces
 from maxpool.wire import headers as wire_headers
-from maxpool.wire.body import plain
 from maxpool.wire.encoding import Decoder
 from maxpool.wire.meter import Meter, cost_usd
-from maxpool.wire.rename import with_model
 from maxpool.wire.strip import EventFilter
 from maxpool.wire.verdict import classify
 
@@ -46,7 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from maxpool.core.pool import Pool
-    from maxpool.ports import Chance, Clock, Destination, RawHeaders, Reply, Upstream
+    from maxpool.ports import Chance, Clock, Destination, Reply, Upstream
+    from maxpool.service.clientlogin import ClientLogins
     from maxpool.service.downstream import ClientWatch, Downstream
     from maxpool.service.job import Job
     from maxpool.service.limits import Limits
@@ -107,6 +107,7 @@ class Forwarder:
     limits: Limits
     stats: Stats
     utc_offset_s: Callable[[float], int]
+    logins: ClientLogins
     traces: Traces = field(default_factory=Traces)
     endings: Endings = field(init=False)
 
@@ -134,6 +135,8 @@ class Forwarder:
         """One account after another, until one answers or none is left to try."""
         while True:
             found = await self._lease(job, trail)
+            if isinstance(found, Refusal):
+                found = self._last_word(job, trail, found)
             if not isinstance(found, Lease):
                 trace.refusal = found
                 await self.endings.refuse(job, down, trail, found)
@@ -144,6 +147,8 @@ class Forwarder:
             if failed is None:
                 return
             trail.last = failed
+            if job.by_own_login(found.account_id) and isinstance(failed.outcome, OWN_LIMITS):
+                trail.own = failed
             trail.tried.add(found.account_id)
             self._note(job, held, failed)
             if not await self._goes_on(job, failed, trail, found.account_id):
@@ -173,6 +178,13 @@ class Forwarder:
         self.stats.waited(waited_s)
         return result
 
+    def _last_word(self, job: Job, trail: Trail, refusal: Refusal) -> Lease | Refusal:
+        """Nobody can serve: what the upstream says of the client's own login, only it can say."""
+        own = job.request.own
+        if own is None or own.account_id in trail.tried or refusal.reason is Reason.PAUSED:
+            return refusal
+        return self.pool.last_word(job.request, self.clock.now()) or refusal
+
     async def _goes_on(self, job: Job, failed: Failed, trail: Trail, account_id: str) -> bool:
         """Whether another account may be tried, after the pause the outcome asks for."""
         outcome = failed.outcome
@@ -197,7 +209,8 @@ class Forwarder:
         name, outcome = self.endings.name(held.lease.account_id), failed.outcome
         kind = outcome_class(outcome)
         if isinstance(outcome, AuthRejected | AuthFinal | AccountClosed):
-            self.tokens.refuse(held.lease.account_id, held.credential)
+            final = (outcome.reason or kind) if isinstance(outcome, AuthFinal) else None
+            self.tokens.refuse(held.lease.account_id, held.credential, final)
             log.warning("account %s: %s, it serves no more (status %d)", name, kind, failed.status)
         else:
             log.info("request %s: %s on %s (status %d)", job.request_id, kind, name, failed.status)
@@ -213,6 +226,8 @@ class Forwarder:
             trail.trying_s += self.clock.now() - began if failed is not None else 0.0
             if failed is None:
                 return None
+            if job.by_own_login(account_id):
+                failed = of_own_login(failed)
             held.outcome = failed.outcome
             step = then(failed.outcome, trail, account_id)
             if trail.spent(self.limits) or step not in (Then.SAME, Then.RENEW):
@@ -228,31 +243,24 @@ class Forwarder:
     async def _try(self, job: Job, down: Downstream, held: Holding, trail: Trail) -> Failed | None:
         """One send and its answer; None when the caller got it."""
         lease = held.lease
-        destination = self._destination(lease.account_id)
+        by_own_login = job.by_own_login(lease.account_id)
+        destination = self._destination(lease.account_id, own=by_own_login)
         if destination is None:
             return Failed(NetworkFailure("removed", sent=False))
-        try:
-            credential = await self.tokens.bearer(lease.account_id, destination)
-        except SecretError as error:
-            return Failed(NetworkFailure(NO_SECRET, sent=False), 0, (), error.message.encode())
-        if self._destination(lease.account_id) != destination:  # a reload meanwhile moved it
-            return Failed(NetworkFailure("moved", sent=False))
-        held.credential = credential
-        headers, body = self._for_account(job, lease)
-        call = Call(
-            method=job.method,
-            url=destination.base_url + job.target,
-            headers=wire_headers.outbound(
-                headers,
-                authorization=credential.header,
-                extra=self._extra(job, destination),
-                strip_beta=destination.strip_beta_headers,
-                oauth=credential.oauth,
-            ),
-            body=body,
-            connect_timeout_s=self.limits.connect_timeout_s,
-            header_timeout_s=self._header_timeout(job),
-            idle_timeout_s=self.limits.idle_timeout_s,
+        if not by_own_login:
+            try:
+                held.credential = await self.tokens.bearer(lease.account_id, destination)
+            except SecretError as error:
+                return Failed(NetworkFailure(NO_SECRET, sent=False), 0, (), error.message.encode())
+            if self._destination(lease.account_id) != destination:  # a reload meanwhile moved it
+                return Failed(NetworkFailure("moved", sent=False))
+        call = call_of(
+            job,
+            destination,
+            held.credential,
+            model=self._name_there(job, lease),
+            limits=self.limits,
+            now=self.clock.now(),
         )
         trail.sends += 1
         sent_at = self.clock.now()
@@ -269,31 +277,6 @@ class Forwarder:
         if failed is not None:
             trail.upstream_s += self.clock.now() - answered_at
         return failed
-
-    def _extra(self, job: Job, destination: Destination) -> list[tuple[bytes, bytes]]:
-        """The account's static headers, and what its upstream is told of the time left."""
-        found = [(n.encode(), v.encode()) for n, v in destination.headers]
-        if destination.strip_events:  # events can be taken out of what can be read only
-            found.append((b"accept-encoding", b"identity"))
-        if destination.deadline_header is not None:
-            arrived_at = job.request.arrived_at
-            left_ms = remaining_ms(
-                wire_headers.fields(job.headers),
-                destination.deadline_header,
-                header_timeout_s=self._header_timeout(job),
-                passed_s=self.clock.now() - arrived_at if arrived_at is not None else 0.0,
-            )
-            found.append((destination.deadline_header.encode(), str(left_ms).encode()))
-        return found
-
-    def _for_account(self, job: Job, lease: Lease) -> tuple[RawHeaders, bytes]:
-        """Headers and body for an account: the caller's own bytes unless its model map renames."""
-        name = self._name_there(job, lease)
-        if name == job.request.model or job.opaque:
-            return job.headers, job.body
-        encoding = wire_headers.fields(job.headers).get("content-encoding", "")
-        headers = [h for h in job.headers if h[0].lower() != b"content-encoding"]
-        return headers, with_model(plain(job.body, encoding, self.limits.max_decoded_bytes), name)
 
     def _name_there(self, job: Job, lease: Lease) -> str:
         """What this account's upstream calls the model."""
@@ -317,6 +300,8 @@ class Forwarder:
         self.waiting.wake()
         if not 200 <= reply.status < 300:
             return await self._failure(job, lease, reply, fields)
+        if job.by_own_login(lease.account_id):
+            self.logins.answered(lease.account_id, now)
         relay = held.relay = Relay(
             reply,
             down,
@@ -359,7 +344,8 @@ class Forwarder:
         outcome = classify(reply.status, fields, text, model=sent_as, now=self.clock.now())
         if isinstance(outcome, ModelMissing):
             outcome = ModelMissing(job.request.model)  # the pool knows models by the caller's names
-        headers = wire_headers.inbound(reply.headers, drop_ratelimit=True)
+        own = job.by_own_login(lease.account_id)
+        headers = wire_headers.inbound(reply.headers, drop_ratelimit=not own)
         return Failed(outcome, reply.status, headers, body, whole=whole)
 
     async def _renew(self, held: Holding, trail: Trail) -> bool:
@@ -373,19 +359,12 @@ class Forwarder:
         await self.tokens.renew(account_id, destination, held.credential)
         return True
 
-    def _destination(self, account_id: str) -> Destination | None:
+    def _destination(self, account_id: str, *, own: bool = False) -> Destination | None:
         """Where to send; None once a new config removed the account or moved it unconfirmed."""
         state = self.pool.states.get(account_id)
         if state is None or state.credential.dead:
             return None
-        return self.destinations.get(account_id)
-
-    def _header_timeout(self, job: Job) -> float:
-        if job.counts_tokens:
-            return self.limits.header_timeout_count_s
-        if job.streaming:
-            return self.limits.header_timeout_stream_s
-        return self.limits.header_timeout_json_s
+        return self.logins.destination if own else self.destinations.get(account_id)
 
     async def _pause(self, span_s: tuple[float, float], trail: Trail) -> None:
         seconds = self.chance.jitter(*span_s)

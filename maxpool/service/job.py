@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,11 +16,16 @@ class Job:
 
     method: str
     target: str
-    headers: RawHeaders
-    body: bytes
+    headers: RawHeaders = field(repr=False)
+    body: bytes = field(repr=False)
     request: LeaseRequest
     request_id: str
     streaming: bool
     counts_tokens: bool = False
     opaque: bool = False  # nothing is known of its answer's form
     once: bool = False  # it may create something: never sent again once a byte went out
+
+    def by_own_login(self, account_id: str) -> bool:
+        """Whether that account is the client's own login, whose bearer came with this very request."""
+        own = self.request.own
+        return own is not None and own.account_id == account_id

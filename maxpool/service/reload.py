@@ -105,6 +105,11 @@ def cold_changes(old: Config, new: Config) -> list[str]:
         for key in COLD_UPSTREAM_KEYS
         if getattr(old.upstream, key) != getattr(new.upstream, key)
     ]
+    found += [
+        f"[secrets] {key.removesuffix('_s')}"
+        for key in ("store", "timeout_s", "command_timeout_s")
+        if getattr(old.secrets, key) != getattr(new.secrets, key)
+    ]
     if old.storage.folder != new.storage.folder:
         found.append("[storage] folder")
     found += [

@@ -5,7 +5,7 @@ Pure; what the failure does to the account is the core's business (`core/effects
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,7 @@ class Trail:
     renewed: set[str] = field(default_factory=set)
     skipped: list[str] = field(default_factory=list)
     last: Failed | None = None
+    own: Failed | None = None  # what the upstream said of the client's own login
     upstream_s: float = 0.0
     waited_s: float = 0.0  # in the queue, and in pauses before another try
 
@@ -89,6 +90,17 @@ def then(outcome: Outcome, trail: Trail, account_id: str) -> Then:
             return Then.BACKOFF
         case _:
             return Then.NEXT
+
+
+def of_own_login(failed: Failed) -> Failed:
+    """A failure of the client's own login: that its bearer is refused is the client's to mend.
+
+    It alone can refresh it, so it gets that answer as it came, and the login stays as good as before.
+    """
+    if not isinstance(failed.outcome, AuthRejected):
+        return failed
+    headers = failed.headers or ((b"content-type", b"application/json"),)  # it was an event
+    return replace(failed, outcome=RequestRejected(401), status=401, headers=headers)
 
 
 def surely_unsent(failed: Failed) -> bool:

@@ -16,6 +16,7 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 from maxpool.config import derive
+from maxpool.config.running import LOCAL_KEY
 from maxpool.errors import BindError, RequestError
 from maxpool.wire import headers as wire_headers
 from maxpool.wire import replies
@@ -33,6 +34,14 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """Tell only whether the process lives and can serve; supervisors send no key."""
 ADMIN = "/admin"
+_WITHOUT_KEY = (
+    "This maxpool needs a client key: send it as `x-api-key` or as a bearer (ANTHROPIC_AUTH_TOKEN). "
+    "`maxpool env` shows how."
+)
+_WITH_OWN_LOGIN = (
+    "This maxpool needs a client key, and your own login is none: send the key beside it as "
+    "`x-maxpool-key` (ANTHROPIC_CUSTOM_HEADERS). `maxpool env --own-login` shows how."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +179,7 @@ class Guard:
 
     def _key(self, scope: Scope, fields: dict[str, str]) -> str | None:
         rules = self.rules
-        if not rules.keys:
+        if not rules.keys and not rules.require_key:
             return None
         digest = _digest(wire_headers.client_key(fields))
         found = None
@@ -178,11 +187,9 @@ class Guard:
             if compare_digest(digest, known):
                 found = name
         if found is None and rules.require_key and scope["path"] not in OPEN_PATHS:
+            own = wire_headers.own_login(fields) is not None
             raise RequestError(
-                401,
-                "authentication_error",
-                "This maxpool needs a client key: send it as `x-api-key` or as a bearer "
-                "(ANTHROPIC_AUTH_TOKEN). `maxpool env` shows how.",
+                401, "authentication_error", _WITH_OWN_LOGIN if own else _WITHOUT_KEY
             )
         return found
 
@@ -192,8 +199,11 @@ def is_admin(path: str) -> bool:
     return path == ADMIN or path.startswith(ADMIN + "/")
 
 
-def rules_of(config: Config, resolve: Callable[[str], Secret]) -> Rules:
-    """Whom the config lets in; raises `BindError` when it would open the server to anybody."""
+def rules_of(config: Config, resolve: Callable[[str], Secret], local_key: str = "") -> Rules:
+    """Whom the config lets in; raises `BindError` when it would open the server to anybody.
+
+    `local_key`: the SHA-256 of the state folder's own client key, "" for none.
+    """
     server = config.server
     keys: list[tuple[str, str]] = []
     for entry in config.client_keys:
@@ -203,11 +213,13 @@ def rules_of(config: Config, resolve: Callable[[str], Secret]) -> Rules:
             value = resolve(entry.key).reveal()
             keys.append((entry.name, sha256(value.encode()).hexdigest()))
     required = derive.key_required(config)
-    if required and not keys:
+    if not keys and not derive.on_loopback(config):
         raise BindError(
             f"[server] host = {server.host!r} is open to other machines, and there is no client key",
-            "Add a [[client_keys]] entry to the configuration, or listen on 127.0.0.1.",
+            "Make one with `maxpool keys add NAME`, or listen on 127.0.0.1.",
         )
+    if local_key and LOCAL_KEY not in {key.name for key in config.client_keys}:
+        keys.append((LOCAL_KEY, local_key))
     return Rules(
         hosts=frozenset(h.lower() for h in (*server.allowed_hosts, server.host)),
         origins=frozenset(server.allowed_origins),

@@ -16,6 +16,7 @@ from maxpool.errors import RequestError
 from maxpool.service.downstream import ClientWatch, Downstream
 from maxpool.service.job import Job
 from maxpool.service.tasks import describe
+from maxpool.web.narrowing import narrowed
 from maxpool.wire import replies
 from maxpool.wire.request import program_of, read
 
@@ -98,6 +99,8 @@ class Messages:
         most_urgent = scope["state"]["most_urgent"]  # that its key may claim
         if request.priority < most_urgent:
             request = replace(request, priority=most_urgent)
+        request = self.forwarder.logins.own(request, fields, request.arrived_at or 0.0)
+        request = narrowed(request, fields, self.forwarder.pool)
         streaming = request.stream and not self.counts_tokens
         return Job(
             method="POST",
@@ -141,6 +144,8 @@ class Passthrough(Messages):
             priority=scope["state"]["most_urgent"],
             arrived_at=now,
         )
+        request = self.forwarder.logins.own(request, fields, now)
+        request = narrowed(request, fields, self.forwarder.pool)
         return Job(
             method=scope["method"],
             target=target_of(scope),

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from time import localtime, strftime
 from typing import TYPE_CHECKING, Any
 
+from maxpool.core.account import CLIENT, HOME, NOT_POOLED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,6 +23,8 @@ SUMMARY_WINDOWS = ("5h", "7d")
 TOLD_SHARE = 0.5
 """How much of the plans' capacity must be known before a number for all of it says anything."""
 READY_STATES = frozenset({"ready", "busy"})
+OWN_KINDS = frozenset({"subscription", "oauth"})
+"""Kinds of plan that stand in the config, so that their owner can remove one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ def document(view: PoolView, stats: Stats, facts: ServerFacts) -> dict[str, Any]
             "loaded_at": facts.config_loaded_at,
             "error": facts.config_error,
         },
-        "notices": list(facts.notices),
+        "notices": [*facts.notices, *_twins(view)],
         "summary": summary(view),
         "accounts": [{**account(a), **_by_hand(a, facts)} for a in view.accounts],
         "sessions": {
@@ -89,6 +93,17 @@ def document(view: PoolView, stats: Stats, facts: ServerFacts) -> dict[str, Any]
     }
 
 
+def _twins(view: PoolView) -> list[str]:
+    """A sentence for each login that stands here twice."""
+    names = {a.account.id: a.account.name for a in view.accounts}
+    return [
+        f"{names[a.twin_of]} and {a.account.name} seem to be the same login (one organisation, the same "
+        "windows): its quota is counted once. Remove one of them."
+        for a in view.accounts
+        if a.twin_of is not None and a.account.kind in OWN_KINDS
+    ]
+
+
 def _throttle(view: PoolView) -> dict[str, Any]:
     """The upstream-wide pauses: those open now, and how many there were."""
     return {
@@ -108,7 +123,8 @@ def _throttle(view: PoolView) -> dict[str, Any]:
 
 def summary(view: PoolView) -> dict[str, Any]:
     """The one-look part: verdict, counts, headroom, burn, next resets."""
-    enabled = [a for a in view.accounts if a.enabled]
+    served = [a for a in view.accounts if a.account.kind not in NOT_POOLED]
+    enabled = [a for a in served if a.enabled]
     ready = [a for a in enabled if a.state in READY_STATES]
     burn = {name: _burn(enabled, name, view.now) for name in SUMMARY_WINDOWS}
     headroom = {name: _headroom(enabled, name) for name in SUMMARY_WINDOWS}
@@ -121,9 +137,11 @@ def summary(view: PoolView) -> dict[str, Any]:
     resets.sort(key=lambda r: r["at"] or 0.0)
     return {
         "verdict": verdict(view, len(ready), len(enabled), headroom["5h"], burn["5h"]["empty_at"]),
+        "homes": sum(a.account.kind == HOME for a in view.accounts),
+        "client_logins": sum(a.account.kind == CLIENT for a in view.accounts),
         "accounts_total": len(enabled),
         "accounts_ready": len(ready),
-        "accounts_disabled": len(view.accounts) - len(enabled),
+        "accounts_disabled": len(served) - len(enabled),
         "requests_in_flight": view.in_flight,
         "queued": len(view.waiters),
         "oldest_waiting_s": max((round(w.waiting_s, 1) for w in view.waiters), default=None),
@@ -140,7 +158,7 @@ def verdict(
 ) -> str:
     """One sentence: how many can serve, how much is left, until when."""
     if not total:
-        return _nobody(len(view.accounts))
+        return _nobody(view)
     parts = [f"{ready} of {total} account{'s' if total != 1 else ''} ready"]
     if free_5h is not None:
         parts.append(f"{free_5h * 100:.0f} % of 5-hour capacity free")
@@ -157,8 +175,13 @@ def verdict(
     return ", ".join(parts)
 
 
-def _nobody(disabled: int) -> str:
-    """The verdict of a pool in which no account is enabled."""
+def _nobody(view: PoolView) -> str:
+    """The verdict of a pool in which no account that could serve is enabled."""
+    disabled = sum(a.account.kind not in NOT_POOLED for a in view.accounts)
+    if not disabled and any(a.account.kind == CLIENT for a in view.accounts):
+        return "no account of its own: clients are served by the logins they bring along"
+    if not disabled and view.accounts:
+        return "homes only: maxpool run --home uses them; nothing is served here"
     if not disabled:
         return "no account is configured; add one to the configuration"
     all_of_them = f"all {disabled} accounts are" if disabled > 1 else "the only account is"
@@ -197,7 +220,8 @@ def account(a: AccountView) -> dict[str, Any]:
             "kind": a.account.kind,
             "expires_at": a.credential.expires_at,
             "refreshed_at": a.credential.refreshed_at,
-            "grant_expires_at": None,
+            "grant_expires_at": a.credential.grant_expires_at,
+            "ending": a.credential.ending or None,
             "dead": a.detail or a.credential.dead or None,
         },
         "last_hour": {**_counts(a.last_hour), "p50_ms": a.p50_ms, "mean_ms": a.mean_ms},
@@ -213,6 +237,8 @@ def account(a: AccountView) -> dict[str, Any]:
             "last_at": a.probing.last_at,
             "next_at": a.probing.next_at or None,
             "last_result": a.probing.last_result or None,
+            "paused_until": a.probing.paused_until or None,
+            "barred": a.probing.barred or None,
         },
     }
 
@@ -269,12 +295,16 @@ def _counts(c: Counts) -> dict[str, int | float]:
     }
 
 
+def _counted(accounts: list[AccountView]) -> list[AccountView]:
+    """The plans whose quota there is: a login that stands here twice has it once."""
+    return [a for a in accounts if not a.account.paid and a.twin_of is None]
+
+
 def _known(accounts: list[AccountView], name: str) -> list[tuple[float, WindowView]]:
     """(capacity, window) of the plan accounts that told this window."""
     return [
         (a.account.plan_weight, w)
-        for a in accounts
-        if not a.account.paid
+        for a in _counted(accounts)
         for w in a.windows
         if w.window == name and w.utilization is not None
     ]
@@ -284,7 +314,7 @@ def _headroom(accounts: list[AccountView], name: str) -> float | None:
     """Free share of the plan accounts' capacity; None while less than half of it has told."""
     known = _known(accounts, name)
     total = sum(weight for weight, _ in known)
-    plans = sum(a.account.plan_weight for a in accounts if not a.account.paid)
+    plans = sum(a.account.plan_weight for a in _counted(accounts))
     if total <= 0 or total < plans * TOLD_SHARE:
         return None
     free = sum(w * max(0.0, 1.0 - (v.utilization or 0.0)) for w, v in known if not v.benched_until)
@@ -311,7 +341,8 @@ def _soonest_back(view: PoolView) -> float | None:
     times = [
         a.unavailable.until
         for a in view.accounts
-        if a.enabled and a.unavailable is not None and a.unavailable.until is not None
+        if a.enabled and a.account.kind not in NOT_POOLED
+        if a.unavailable is not None and a.unavailable.until is not None
     ]
     return min(times, default=None)
 

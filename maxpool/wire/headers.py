@@ -59,6 +59,7 @@ _NEVER_DOWNSTREAM_PREFIXES: Final = (b"x-maxpool-", b"access-control-")
 _RATELIMIT_PREFIXES: Final = (b"anthropic-ratelimit-", b"anthropic-priority-", b"anthropic-fast-")
 _NAMES: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
+_OWN: Final = re.compile(rf"[Bb]earer +({OAUTH_PREFIX}[\w.~+/-]+=*) *", re.ASCII)  # RFC 6750 2.1
 
 
 def fields(raw: Raw) -> dict[str, str]:
@@ -106,6 +107,13 @@ def client_key(fields: Mapping[str, str]) -> str | None:
         return key.strip() or None
     scheme, _, token = fields.get("authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def own_login(fields: Mapping[str, str]) -> str | None:
+    """The caller's own OAuth bearer, as a client that is signed in by itself sends it; else None."""
+    sent = fields.get("authorization")
+    found = _OWN.fullmatch(sent) if sent is not None else None
+    return None if found is None else found[1]
 
 
 def admin_key(fields: Mapping[str, str]) -> str | None:
@@ -157,14 +165,16 @@ def outbound(
     extra: Iterable[tuple[bytes, bytes]] = (),
     strip_beta: frozenset[str] = frozenset(),
     oauth: bool = False,
+    own: bool = False,
 ) -> list[tuple[bytes, bytes]]:
     """The caller's fields as they go upstream, with the account's credential and static extras.
 
-    An extra replaces the caller's field of that name. `accept-encoding` becomes what the meter can
-    read. The HTTP client adds `host` and `content-length`.
+    An extra replaces the caller's field of that name. `own`: the caller's `authorization` stays, as
+    it came. `accept-encoding` becomes what the meter can read. The HTTP client adds `host` and
+    `content-length`.
     """
     added = [*extra, authorization] if authorization is not None else list(extra)
-    own = {name.lower() for name, _ in added}
+    replaced = {name.lower() for name, _ in added}
     named = _connection_names(headers)
     coding = b"identity"
     found: list[tuple[bytes, bytes]] = []
@@ -173,15 +183,15 @@ def outbound(
         if name == b"accept-encoding":
             coding = _coding(field[1][:256]) if coding == b"identity" else coding
         elif (
-            name not in _NEVER_UPSTREAM
+            (name not in _NEVER_UPSTREAM or (own and name == b"authorization"))
             and not name.startswith(_NEVER_UPSTREAM_PREFIXES)
-            and name not in own
+            and name not in replaced
             and name not in named
         ):
             found.append(field)
     if strip_beta or oauth:
-        found = _betas(found, strip_beta, oauth=oauth and b"anthropic-beta" not in own)
-    if b"accept-encoding" not in own:
+        found = _betas(found, strip_beta, oauth=oauth and b"anthropic-beta" not in replaced)
+    if b"accept-encoding" not in replaced:
         found.append((b"accept-encoding", coding))
     return found + added
 

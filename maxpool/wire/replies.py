@@ -96,7 +96,18 @@ _CAUSES: Final[Mapping[Reason, _Cause]] = MappingProxyType(
         Reason.MODEL_MISSING: _Cause(_UNKNOWN, "no account offers this model"),
         Reason.NEEDS: _Cause(_UNKNOWN, "no account can take what this request contains"),
         Reason.FORMAT: _Cause(_UNKNOWN, "no account speaks this API"),
-        Reason.OWNER: _Cause(_UNKNOWN, "the account that owns this resource is gone"),
+        Reason.OWNER: _Cause(_UNKNOWN, "the account that this request must use cannot serve it"),
+        Reason.HOME: _Cause(
+            _UNKNOWN, "the only accounts are homes: `maxpool run --home` uses them"
+        ),
+        Reason.OTHER_LOGIN: _Cause(
+            _UNKNOWN, "that account is another client's own login, which serves nobody else"
+        ),
+        Reason.SPILL: _Cause(
+            _QUOTA,
+            "your own login cannot serve this, and no account may help out",
+            "Which kinds may is said by `[pool] spill` in the config.",
+        ),
         Reason.PROFILE: _Cause(_DENIED, "no account serves this profile"),
         Reason.PROGRAM: _Cause(
             _DENIED,

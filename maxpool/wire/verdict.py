@@ -136,12 +136,14 @@ def _quota(proof: Rejection | None) -> Outcome:
         return Burst()
     family = proof.window.partition(":")[2]
     if family:
-        return FamilyQuotaExceeded(family, proof.until)
-    return QuotaExceeded(proof.window, proof.until)
+        return FamilyQuotaExceeded(family, proof.until, proof.relative)
+    return QuotaExceeded(proof.window, proof.until, proof.relative)
 
 
-def _bucket_reset(facts: Facts) -> float | None:
-    return facts.proof.reset_at if isinstance(facts.proof, BucketReading) else None
+def _rate_limited(proof: Rejection | BucketReading | None) -> Outcome:
+    if not isinstance(proof, BucketReading):
+        return RateLimited()
+    return RateLimited(proof.reset_at, proof.relative)
 
 
 def _names_model(facts: Facts) -> bool:
@@ -183,7 +185,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "empty bucket",
         lambda f: f.status == 429 and isinstance(f.proof, BucketReading),
-        lambda f: RateLimited(_bucket_reset(f)),
+        lambda f: _rate_limited(f.proof),
     ),
     Rule("burst", lambda f: f.status == 429, lambda f: Burst(f.retry_after_s, f.fingerprint)),
     Rule(
@@ -196,7 +198,6 @@ RULES: Final[tuple[Rule, ...]] = (
         lambda f: f.status >= 500 or f.status in (408, 409),
         lambda f: TransientFailure(f.status),
     ),
-    Rule("auth rejected", lambda f: f.status == 401, lambda _: AuthRejected()),
     Rule(
         "account closed",
         lambda f: f.status in (400, 403) and f.says("closed"),
@@ -204,9 +205,10 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "login over",
-        lambda f: f.status == 403 and f.says("auth_final"),
+        lambda f: f.status in (401, 403) and f.says("auth_final"),
         lambda f: AuthFinal(f.code or f.text[:FINGERPRINT_CHARS]),
     ),
+    Rule("auth rejected", lambda f: f.status == 401, lambda _: AuthRejected()),
     Rule("forbidden", lambda f: f.status == 403, lambda _: Forbidden()),
     Rule(
         "billing",

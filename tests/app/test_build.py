@@ -103,6 +103,14 @@ async def test_an_account_that_moves_elsewhere_is_locked_until_confirmed(tmp_pat
     await built.upstream.aclose()
 
 
+async def test_a_home_is_not_locked_when_the_shared_upstream_moves(tmp_path):
+    home = "[upstream]\nbase_url = '{a}'\n[[accounts]]\nname = 'laptop'\nkind = 'home'\n"
+    built = build(config(tmp_path, home), clock=HandClock())
+    built.apply(config(tmp_path, home, a="https://elsewhere.example"))
+    assert states(built) == {"laptop": "home"}
+    await built.upstream.aclose()
+
+
 async def test_an_account_that_only_a_reload_brought_can_be_confirmed_too(tmp_path):
     built = build(config(tmp_path, "[server]\nport = 1\n"))
     built.apply(config(tmp_path))

@@ -83,7 +83,7 @@ def serving(content: object, status: int = 200) -> Iterator[Stub]:
             self.end_headers()
             self.wfile.write(stub.body)
 
-        do_POST = do_PATCH = do_GET  # noqa: N815 - the base's names
+        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base's names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             pass

@@ -65,6 +65,22 @@ def test_a_valid_file_comes_as_json_too(tmp_path):
     assert [account["secret_found"] for account in data["accounts"]] == [False, False, None]
 
 
+def test_an_account_that_nobody_has_logged_in_for_says_how_to(tmp_path):
+    home = {"MAXPOOL_HOME": str(tmp_path / "state")}
+    result = config(tmp_path, "[[accounts]]\nname = 'a b'\n", "check", **home)
+    assert result.stdout.splitlines()[-2].endswith(
+        "secret in the vault (no login yet: maxpool login 'a b')"
+    )
+    (tmp_path / "state").mkdir()
+    account_id = json.loads(
+        config(tmp_path, "[[accounts]]\nname = 'a b'\n", "check", "--json").stdout
+    )
+    index = {"version": 1, "chosen": "file", "entries": {account_id["accounts"][0]["id"]: "file"}}
+    (tmp_path / "state" / "vault.json").write_text(json.dumps(index))
+    result = config(tmp_path, "[[accounts]]\nname = 'a b'\n", "check", **home)
+    assert result.stdout.splitlines()[-1].endswith("secret in the vault")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="file modes")
 def test_a_secret_that_others_may_read_is_told_with_its_remedy(tmp_path):
     token = tmp_path / "plan.token"

@@ -18,7 +18,8 @@ def folder(tmp_path, monkeypatch):
 
 def test_server_and_key_are_found_in_the_state_folder(folder):
     tell(folder, "http://127.0.0.1:4000", "the-key")
-    assert control(None, None) == Control(url="http://127.0.0.1:4000", key="the-key")
+    found = control(None, None)
+    assert found == Control(url="http://127.0.0.1:4000", key="the-key", local=True)
 
 
 def test_the_state_folder_may_be_named_by_the_config(folder):
@@ -37,13 +38,22 @@ def test_the_key_of_the_environment_comes_first(folder, monkeypatch):
     )
 
 
-VERBS = (
+WITH_AND_WITHOUT = (
     ["accounts"],
     ["accounts", "show", "a"],
     ["accounts", "disable", "a"],
     ["accounts", "confirm", "a"],
     ["accounts", "automatic"],
     ["accounts", "priority", "a", "1"],
+    ["accounts", "remove", "a", "--yes"],
+    ["accounts", "rename", "a", "b"],
+    ["keys", "list"],
+    ["keys", "add", "b"],
+    ["keys", "revoke", "b"],
+)
+"""Verbs that work on the files where no server runs."""
+
+VERBS = (
     ["sessions"],
     ["sessions", "move", "s", "a"],
     ["explain"],
@@ -113,7 +123,7 @@ def test_the_servers_own_words_end_a_refused_command():
     assert caught.value.hint == "Enable it first."
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+@pytest.mark.parametrize("verb", [*VERBS, *WITH_AND_WITHOUT], ids=" ".join)
 @pytest.mark.parametrize(
     ("answer", "status"),
     [(b"<html>", 200), ({"status": "ok"}, 200), ([], 200), ({"detail": "Not Found"}, 404)],

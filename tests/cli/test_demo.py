@@ -17,9 +17,9 @@ from tests.cli.stub import Worlds, account, picture, serving
 def worlds(monkeypatch):
     with serving(picture(account("a"))) as stub:
         found = Worlds(stub.url)
-        module = types.ModuleType("maxpool.app")
+        module = types.ModuleType("maxpool.app.demo")
         module.demo_world = found  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "maxpool.app", module)
+        monkeypatch.setitem(sys.modules, "maxpool.app.demo", module)
         yield found
 
 
@@ -62,7 +62,9 @@ def test_a_chosen_port_that_is_taken_ends_with_words_and_1(monkeypatch):
         raise BindError("port 7 on 127.0.0.1 is taken", "Choose another with --port")
         yield
 
-    monkeypatch.setitem(sys.modules, "maxpool.app", types.SimpleNamespace(demo_world=demo_world))
+    monkeypatch.setitem(
+        sys.modules, "maxpool.app.demo", types.SimpleNamespace(demo_world=demo_world)
+    )
     result = CliRunner().invoke(maxpool, ["demo", "--port", "7"])
     assert result.exit_code == 1
     assert result.stderr == ("Error: port 7 on 127.0.0.1 is taken\nChoose another with --port\n")

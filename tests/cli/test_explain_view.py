@@ -268,3 +268,15 @@ def test_reasons_are_words():
             chosen=None, candidates=[], waits_for={"reason": reason, "until": None, "waits": True}
         )
         assert "_" not in str(explained(found)[0])
+
+
+def test_a_clients_own_login_is_named_rather_than_its_priority():
+    first, last = ({"priority": n} for n in (-1_000_001, 1_000_001))
+    assert "client's own login, and that comes first" in why(
+        choice(candidate("a", True, first), candidate("b"))
+    )
+    assert "b is the client's own login, and that comes last" in why(
+        choice(candidate("a", True), candidate("b", False, last))
+    )
+    found = explanation(candidates=[candidate("a", True, first), candidate("b")])
+    assert "own login" in text(explained(found))

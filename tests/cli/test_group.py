@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from maxpool import __version__
-from maxpool.cli.group import VERBS, maxpool, report, run
+from maxpool.cli.group import VERBS, maxpool, module_of, report, run
 from maxpool.errors import ConfigError, ConfigProblem, MaxpoolError, NotRunning
 
 HEAVY = ("rich", "pydantic", "starlette", "httpx2", "uvicorn", "asyncio", "maxpool.app")
@@ -19,7 +19,7 @@ HEAVY = ("rich", "pydantic", "starlette", "httpx2", "uvicorn", "asyncio", "maxpo
 def commands() -> list[tuple[str, click.Command]]:
     found: list[tuple[str, click.Command]] = []
     for verb in VERBS:
-        command = import_module(f"maxpool.cli.{verb}").command
+        command = import_module(module_of(verb)).command
         found.append((verb, command))
         if isinstance(command, click.Group):
             found += [(f"{verb} {name}", inner) for name, inner in command.commands.items()]

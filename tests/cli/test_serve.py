@@ -48,7 +48,8 @@ def test_an_address_from_the_command_line_is_told_to_the_commands_that_read_the_
 def test_without_an_account_the_greeting_says_where_to_add_one(tmp_path):
     path = tmp_path / "empty.toml"
     path.write_text("")
-    assert f"add one to {path}" in "\n".join(greeting(load(path), path, URL))
+    said = "\n".join(greeting(load(path), path, URL))
+    assert f"`maxpool login NAME` adds one, or write it to {path}" in said
 
 
 def test_what_the_server_says_later_is_printed_as_it_is(config, capsys):
@@ -64,7 +65,7 @@ def test_the_command_line_reaches_the_server(config, monkeypatch):
         announce(URL)
         return 0
 
-    monkeypatch.setitem(sys.modules, "maxpool.app", SimpleNamespace(run=run))
+    monkeypatch.setitem(sys.modules, "maxpool.app.run", SimpleNamespace(run=run))
     result = CliRunner().invoke(
         maxpool, ["serve", "--port", "0", "--host", "::1", "--log-level", "debug"]
     )
@@ -78,7 +79,7 @@ def test_an_address_that_is_taken_ends_with_words(config, monkeypatch):
     async def run(loaded: Loaded, *, announce, confirm):
         raise BindError("port 3456 is taken", "Name another with --port")
 
-    monkeypatch.setitem(sys.modules, "maxpool.app", SimpleNamespace(run=run))
+    monkeypatch.setitem(sys.modules, "maxpool.app.run", SimpleNamespace(run=run))
     result = CliRunner().invoke(maxpool, ["serve"])
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == "Name another with --port"

@@ -70,6 +70,27 @@ def test_a_fixed_model_is_a_map_of_every_model_to_that_one():
     assert derive.account(AccountConfig(name="a")).models == {}
 
 
+def test_homes_are_the_accounts_that_nothing_is_sent_for():
+    held = Config.model_validate(
+        {"accounts": [{"name": "h", "kind": "home", "id": "h-1"}, {"name": "k", "secret": "env:K"}]}
+    )
+    assert derive.homes(held) == {"h-1"}
+
+
+def test_a_subscriptions_token_is_for_subscriptions_and_logins_of_claude_code_alone():
+    profile = '[oauth.p]\nauthorize_url = "https://x"\ntoken_url = "https://x"\nclient_id = "me"\n'
+    oauth = '[[accounts]]\nname = "a"\nkind = "oauth"\noauth = "p"\n'
+    for text, allowed in (
+        ('[[accounts]]\nname = "a"\nkind = "subscription"\n', True),
+        ('[[accounts]]\nname = "a"\n', False),
+        (profile + oauth, False),
+        (profile + oauth + 'serves = ["claude-code"]\n', True),
+        (profile + oauth + 'base_url = "http://127.0.0.1:1"\n', True),
+    ):
+        found = config(text)
+        assert derive.may_use_plan(found, found.accounts[0]) is allowed, text
+
+
 def test_a_provider_is_its_own_issuer_unless_it_says_otherwise():
     local = AccountConfig(name="local", kind="provider", base_url="http://127.0.0.1:9")
     assert derive.provider(local) == "local"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxpool.config.locate import Path, line_numbers, line_of
+from maxpool.config.locate import Path, headers, line_numbers, line_of
 
 TEXT = '''
 top = 1  # a "comment" = with [brackets]
@@ -106,3 +106,14 @@ def test_every_path_of_any_valid_text_has_a_line(entries):
     text = "\n".join(parts)
     data = tomllib.loads(text)
     assert set(paths(data)) <= set(line_numbers(text))
+
+
+def test_headers_are_told_in_file_order_with_their_entry():
+    text = '[a]\n[[accounts]]\nx = """\n[no]"""\n[accounts.caps]\n[b.c]\n[[accounts]]\n'
+    assert headers(text) == [
+        (("a",), 1),
+        (("accounts", 0), 2),
+        (("accounts", 0, "caps"), 5),
+        (("b", "c"), 6),
+        (("accounts", 1), 7),
+    ]

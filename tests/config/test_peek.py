@@ -49,6 +49,14 @@ def test_a_state_folder_of_its_own_is_meant_from_the_configs_folder(tmp_path):
     assert peeked(tmp_path, "").folder is None
 
 
+def test_homes_and_the_clients_own_login_are_known(tmp_path):
+    found = peeked(
+        tmp_path, "[pool]\nclient_login = 'first'\n[[accounts]]\nname = 'h'\nkind = 'home'\n"
+    )
+    assert ([home.name for home in found.homes], found.client_login) == (["h"], True)
+    assert not peeked(tmp_path, "").client_login
+
+
 def test_peeking_needs_nothing_beyond_the_standard_library():
     code = (
         "import sys; before = set(sys.modules); import maxpool.config.peek; "

@@ -73,6 +73,8 @@ def test_a_config_that_cannot_be_applied_keeps_the_old_one(tmp_path):
         ({"server": {"host": "localhost"}}, "[server] host"),
         ({"server": {"drain": "1s"}}, "[server] drain"),
         ({"upstream": {"keepalive_expiry": "9s"}}, "[upstream] keepalive_expiry"),
+        ({"secrets": {"store": "file"}}, "[secrets] store"),
+        ({"secrets": {"timeout": "1s"}}, "[secrets] timeout"),
         ({"storage": {"folder": "/elsewhere"}}, "[storage] folder"),
         ({"logging": {"format": "json"}}, "[logging] format"),
     ],

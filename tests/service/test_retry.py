@@ -20,7 +20,7 @@ from maxpool import (
     TransientFailure,
 )
 from maxpool.service.limits import Limits
-from maxpool.service.retry import Failed, Then, Trail, surely_unsent, then
+from maxpool.service.retry import Failed, Then, Trail, of_own_login, surely_unsent, then
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,11 @@ def test_only_a_failure_before_the_first_byte_is_surely_unsent():
     assert surely_unsent(Failed(NetworkFailure("refused", sent=False)))
     assert not surely_unsent(Failed(NetworkFailure("reset", sent=True)))
     assert not surely_unsent(Failed(TransientFailure(500), 500))
+
+
+def test_a_refused_bearer_of_its_own_is_the_clients_to_mend():
+    sent = Failed(AuthRejected(), 401, ((b"a", b"b"),), b"words")
+    assert of_own_login(sent) == Failed(RequestRejected(401), 401, ((b"a", b"b"),), b"words")
+    event = of_own_login(Failed(AuthRejected(), 0, (), b"{}"))
+    assert (event.status, dict(event.headers)) == (401, {b"content-type": b"application/json"})
+    assert of_own_login(Failed(Burst(), 429)) == Failed(Burst(), 429)

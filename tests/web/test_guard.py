@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import ipaddress
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from maxpool.web.guard import Guard, Rules, is_admin
+from maxpool.config.model import Config
+from maxpool.errors import BindError
+from maxpool.web.guard import Guard, Rules, is_admin, rules_of
+
+if TYPE_CHECKING:
+    from maxpool.ports import Secret
 
 KEY = (("laptop", sha256(b"k1").hexdigest()),)
 
@@ -123,3 +128,37 @@ def test_what_begins_like_the_admin_api_belongs_to_it(path):
     assert is_admin(path)
     assert not is_admin(path.replace("/admin", "/admins"))
     assert not is_admin("/v1" + path)
+
+
+def config(**sections) -> Config:
+    return Config.model_validate(sections)
+
+
+def unresolved(_reference: str) -> Secret:
+    raise AssertionError("nothing to resolve")
+
+
+def test_the_state_folder_s_own_key_is_a_client_key_called_local():  # X10
+    required = {"require_key": True}
+    rules = rules_of(config(server=required), unresolved, "digest")
+    assert (rules.keys, rules.require_key) == ((("local", "digest"),), True)
+    named = [{"name": "local", "sha256": "0" * 64}]
+    assert rules_of(config(client_keys=named), unresolved, "digest").keys == (("local", "0" * 64),)
+
+
+def test_that_key_is_not_enough_to_listen_beyond_this_machine():  # X2
+    with pytest.raises(BindError):
+        rules_of(config(server={"host": "0.0.0.0"}), unresolved, "digest")
+
+
+async def test_where_a_key_is_required_and_none_exists_nobody_gets_in():
+    door = Door(require_key=True)
+    assert await door.knock() == 401
+    assert await door.knock(path="/healthz") == 200
+
+
+async def test_a_clients_own_login_is_no_key_and_it_is_told_where_a_key_goes():
+    door = Door(keys=KEY, require_key=True)
+    assert await door.knock(authorization="Bearer sk-ant-oat01-mine") == 401
+    with_key = {"authorization": "Bearer sk-ant-oat01-mine", "x_maxpool_key": "k1"}
+    assert await door.knock(**with_key) == 200

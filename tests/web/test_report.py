@@ -6,7 +6,15 @@ import json
 
 import pytest
 
-from maxpool import AuthRejected, Command, QuotaExceeded, Refusal, Success, TokenUsage
+from maxpool import (
+    AuthRejected,
+    Command,
+    ProbeFailure,
+    QuotaExceeded,
+    Refusal,
+    Success,
+    TokenUsage,
+)
 from maxpool.core.eligibility import Reason
 from maxpool.service.stats import Stats
 from maxpool.web.report import ServerFacts, document
@@ -50,6 +58,39 @@ def test_busy_and_available_count_enabled_accounts_only():  # S23
     assert (summary["accounts_total"], summary["accounts_ready"]) == (2, 2)
     assert summary["accounts_disabled"] == 1
     assert summary["verdict"].startswith("2 of 2 accounts ready")
+
+
+def test_a_login_that_stands_there_twice_is_counted_once_and_said():  # S13
+    p = pool("max-1", "max-2", "max-3")
+    for name, used in (("max-1", 0.5), ("max-2", 0.5), ("max-3", 0.1)):
+        organization = {"anthropic-organization-id": f"o{name == 'max-3'}"}
+        p.observe(name, unified(five=used, seven=0.2) | organization, NOW)
+    doc = status(p)
+    assert doc["summary"]["headroom"]["5h"] == pytest.approx((0.5 + 0.9) / 2)
+    (notice,) = doc["notices"]
+    assert notice.startswith("max-1 and max-2 seem to be the same login")
+
+
+def test_why_an_account_is_not_probed_any_more_is_shown():
+    p = pool(account("a", probes=True))
+    p.learn("a", ProbeFailure("scope"), NOW)
+    (a,) = status(p)["accounts"]
+    assert (a["probe"]["last_result"], a["probe"]["barred"]) == ("scope", "scope")
+
+
+def test_homes_are_counted_apart_from_what_serves():
+    p = pool("a", account("h", kind="home"), account("off", kind="home", enabled=False))
+    p.observe("a", unified(five=0.5), NOW)
+    p.observe("h", unified(five=0.9), NOW)
+    summary = status(p)["summary"]
+    assert (summary["accounts_total"], summary["accounts_ready"], summary["homes"]) == (1, 1, 2)
+    assert (summary["accounts_disabled"], summary["headroom"]["5h"]) == (0, 0.5)
+    assert [reset["account"] for reset in summary["next_resets"]] == ["a"]
+
+
+def test_a_pool_of_homes_alone_says_how_they_are_used():
+    verdict = status(pool(account("h", kind="home")))["summary"]["verdict"]
+    assert "maxpool run --home" in verdict
 
 
 def test_headroom_is_weighted_by_capacity():
@@ -174,3 +215,12 @@ def test_disabled_accounts_add_no_headroom_no_burn_and_no_reset():  # S23
     assert summary["headroom"] == {"5h": 0.5, "7d": 0.5}
     assert {r["account"] for r in summary["next_resets"]} == {"a"}
     assert summary["burn"]["5h"]["next_relief_at"] == NOW + 2 * HOUR
+
+
+def test_what_clients_bring_along_is_counted_apart():
+    p = pool(account("mine", kind="client"))
+    told = status(p)["summary"]
+    assert (told["accounts_total"], told["client_logins"]) == (0, 1)
+    assert told["verdict"].startswith("no account of its own")
+    p.add(account("a"), NOW)
+    assert status(p)["summary"]["verdict"].startswith("1 of 1 account ready")

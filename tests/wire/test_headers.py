@@ -13,6 +13,7 @@ from maxpool.wire.headers import (
     fields,
     inbound,
     outbound,
+    own_login,
 )
 from tests.wire import captures
 
@@ -228,3 +229,28 @@ def test_real_headers_pass_the_check():
         check([(name.encode(), value.encode()) for name, value in row["headers"]])
     check([])
     check([(b"content-length", b"1"), (b"content-length", b"1"), (b"empty", b"")])
+
+
+@pytest.mark.parametrize(
+    ("value", "bearer"),
+    [
+        ("Bearer sk-ant-oat01-a_b-C", "sk-ant-oat01-a_b-C"),
+        ("bearer  sk-ant-oat01-a ", "sk-ant-oat01-a"),
+        ("Bearer sk-ant-api03-a", None),
+        ("Bearer sk-ant-oat", None),
+        ("Bearer sk-ant-oat01-a, Bearer sk-ant-oat01-b", None),
+        ("sk-ant-oat01-a", None),
+        ("Basic sk-ant-oat01-a", None),
+        ("Bearer sk-ant-oat01-ä", None),
+    ],
+)
+def test_a_clients_own_login_is_an_oauth_bearer_and_nothing_else(value, bearer):
+    assert own_login({"authorization": value}) == bearer
+    assert own_login({"x-api-key": value}) is None
+
+
+def test_a_clients_own_bearer_stays_where_and_as_it_was_and_no_key_stays_with_it():
+    bearer = (b"Authorization", b"bearer  sk-ant-oat01-a")
+    headers = [(b"a", b"1"), bearer, (b"b", b"2"), (b"x-api-key", b"k"), (b"X-Maxpool-Key", b"k")]
+    passed = outbound(headers, authorization=None, own=True)
+    assert passed[:-1] == [(b"a", b"1"), bearer, (b"b", b"2")]

@@ -170,9 +170,11 @@ def test_server_trouble_is_transient(status: int):
     assert verdict(status, b"<html>Bad gateway</html>") == TransientFailure(status)
 
 
-def test_401_is_a_rejected_bearer_whatever_it_says():
+def test_401_is_a_rejected_bearer_unless_it_says_that_the_login_is_over():
     for text in ("Invalid bearer token", "OAuth token has expired.", ""):
         assert verdict(401, envelope("authentication_error", text)) == AuthRejected()
+    over = "OAuth authentication is currently not allowed for this organization."
+    assert verdict(401, envelope("authentication_error", over)) == AuthFinal(over.lower()[:80])
 
 
 @pytest.mark.parametrize(
