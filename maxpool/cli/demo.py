@@ -6,8 +6,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from maxpool.cli.demo_view import SignIn
 
 PREFERRED_PORT = 3456
 ONCE_AFTER_S = 6.0
@@ -41,14 +46,21 @@ ONCE_AFTER_S = 6.0
     "--once", is_flag=True, help="Print one picture of the pool after some traffic, then stop."
 )
 @click.option(
+    "--sign-in",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a config with which to try maxpool login at the simulated upstream.",
+)
+@click.option(
     "--duration", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Stop by itself."
 )
-def command(
+def command(  # noqa: PLR0913 - one per option
     port: int | None,
     minutes: float,
     speed: float,
     no_traffic: bool,
     once: bool,
+    sign_in: Path | None,
     duration: float | None,
 ) -> None:
     """See the pool at work: no account, no network.
@@ -73,10 +85,28 @@ def command(
         minutes=minutes,
         settle_s=0.0 if no_traffic else ONCE_AFTER_S,
         taken_port=PREFERRED_PORT if taken else None,
+        sign_in=_sign_in(sign_in, minutes, speed) if sign_in is not None else None,
     )
     with suppress(KeyboardInterrupt):
         loop.run(show(world, plan))
     click.echo("The demo has ended.")
+
+
+def _sign_in(path: Path, minutes: float, speed: float) -> SignIn:
+    """What writes the config for trying logins; raises `StateError` for a file that is not ours."""
+    from maxpool.cli.demo_view import SignIn
+    from maxpool.errors import StateError
+    from maxpool.sim.demo import SIGN_IN_MARK, sign_in_config
+    from maxpool.sim.people import demo_settings
+
+    settings = demo_settings(minutes, speed)
+    if path.exists() and not path.read_text(errors="replace").startswith(SIGN_IN_MARK):
+        raise StateError(f"{path} exists, and no demo wrote it", "Name another file")
+
+    def write(upstream_url: str) -> None:
+        path.write_text(sign_in_config(upstream_url, settings))
+
+    return SignIn(path=path, write=write)
 
 
 def _taken(port: int) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import signal
 import sys
 from contextlib import suppress
@@ -24,6 +25,7 @@ from maxpool.config.environment import no_color, shell_name
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from rich.console import Console, RenderableType
 
@@ -57,6 +59,14 @@ class World(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """A config for trying logins: where it goes, and what writes it for an upstream's origin."""
+
+    path: Path
+    write: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How the demo is shown: `duration_s` None means until Ctrl-C.
 
@@ -68,6 +78,7 @@ class Plan:
     settle_s: float = 0.0  # how long traffic runs before the one picture
     minutes: float
     taken_port: int | None = None
+    sign_in: SignIn | None = None
 
 
 async def show(world: AbstractAsyncContextManager[World], plan: Plan) -> None:
@@ -76,6 +87,8 @@ async def show(world: AbstractAsyncContextManager[World], plan: Plan) -> None:
     release = _stop_on_signals(stop)
     try:
         async with world as running:
+            if plan.sign_in is not None:
+                plan.sign_in.write(running.upstream_url)
             click.echo("\n".join(introduction(running, plan)))
             sys.stdout.flush()
             with suppress(TimeoutError):
@@ -113,6 +126,7 @@ def introduction(world: World, plan: Plan) -> list[str]:
         f"  MAXPOOL_ADMIN_KEY={world.admin_key} maxpool explain --url {world.proxy_url}",
         "Or Claude Code itself, in another shell:",
         *(f"  {line}" for line in claude_code.lines(world.proxy_url, token, shell, comments=False)),
+        *_logins(plan),
         "Ctrl-C ends the demo.",
         "",
     ]
@@ -122,6 +136,18 @@ def _instead(world: World, plan: Plan) -> list[str]:
     if plan.taken_port is None:
         return []
     return [f"Port {plan.taken_port} is taken, using {urlsplit(world.proxy_url).port}."]
+
+
+def _logins(plan: Plan) -> list[str]:
+    if plan.sign_in is None:
+        return []
+    path = shlex.quote(str(plan.sign_in.path.absolute()))
+    return [
+        "Or a login of your own at the simulated upstream, in another shell:",
+        f"  export MAXPOOL_CONFIG={path}",
+        "  maxpool login work --oauth demo   # sign in as any of its people",
+        "  maxpool serve",
+    ]
 
 
 def _minutes(minutes: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maxpool.config.model import Config
+from maxpool.config.units import format_duration
 from maxpool.errors import SecretError
 from maxpool.ports import Secret
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from maxpool.sim.plans import SimAccount, SimSettings
+
+SIGN_IN_MARK = "# Written by `maxpool demo --sign-in`."
+"""How such a file begins: a later demo may replace it, and nothing else."""
 
 KINDS = {"api": "api_key", "provider": "provider"}
 
@@ -58,3 +62,35 @@ def demo_config(
             "accounts": accounts,
         }
     )
+
+
+def sign_in_config(upstream_url: str, settings: SimSettings) -> str:
+    """The text of a config without accounts, to try logins at the simulated upstream.
+
+    Its state stays beside it; it holds as long as the upstream runs.
+    """
+    return f"""\
+{SIGN_IN_MARK} It holds while that demo runs.
+
+[server]
+port = 0
+
+[upstream]
+base_url = "{upstream_url}"
+
+[pool]
+window_5h = "{format_duration(settings.window_5h_s)}"
+window_7d = "{format_duration(settings.window_7d_s)}"
+
+[storage]
+folder = "demo-state"
+
+[oauth.demo]
+authorize_url = "{upstream_url}/oauth/authorize"
+token_url = "{upstream_url}/v1/oauth/token"
+revoke_url = "{upstream_url}/v1/oauth/token/revoke"
+profile_url = "{upstream_url}/api/oauth/profile"
+usage_url = "{upstream_url}/api/oauth/usage"
+client_id = "{settings.oauth_client_id}"
+token_body = "json"
+"""

@@ -85,3 +85,21 @@ def test_one_picture_shows_a_pool_that_has_worked(monkeypatch):
     result = CliRunner().invoke(maxpool, ["demo", "--once", "--port", "0"])
     assert result.exit_code == 0
     assert "ACCOUNT" in result.output
+
+
+def test_a_config_for_trying_logins_is_written_for_the_upstream_that_runs(worlds, tmp_path):
+    path = tmp_path / "demo.toml"
+    arguments = ["demo", "--once", "--no-traffic", "--port", "0", "--sign-in", str(path)]
+    first = CliRunner().invoke(maxpool, arguments)
+    assert "http://127.0.0.1:2/oauth/authorize" in path.read_text()
+    assert f"export MAXPOOL_CONFIG={path}" in first.stdout
+    assert CliRunner().invoke(maxpool, arguments).exit_code == 0  # a demo's own file is replaced
+
+
+def test_no_file_of_somebody_else_is_replaced_by_a_demo_s_config(worlds, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("[server]\n")
+    result = CliRunner().invoke(maxpool, ["demo", "--once", "--sign-in", str(path)])
+    assert result.exit_code == 1
+    assert "no demo wrote it" in result.stderr
+    assert path.read_text() == "[server]\n"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from maxpool.config import derive
+from maxpool.config.load import parse
 from maxpool.errors import SecretError
-from maxpool.sim.demo import InventedSecrets, demo_config
+from maxpool.sim.demo import SIGN_IN_MARK, InventedSecrets, demo_config, sign_in_config
 from maxpool.sim.people import demo_world
 
 
@@ -33,3 +36,13 @@ def test_each_reference_gives_the_invented_secret():
         assert "demo" in secrets.resolve(entry.secret or "").reveal()
     with pytest.raises(SecretError):
         secrets.resolve("env:NOBODY")
+
+
+def test_the_config_for_trying_logins_names_the_upstream_s_own_sign_in():
+    _, settings = demo_world(2.0)
+    text = sign_in_config("http://127.0.0.1:1", settings)
+    config = parse(text, Path("/demo.toml"))
+    assert text.startswith(SIGN_IN_MARK)
+    assert config.oauth["demo"].client_id == settings.oauth_client_id
+    assert config.upstream.base_url == "http://127.0.0.1:1"
+    assert config.pool.window_5h_s == settings.window_5h_s
