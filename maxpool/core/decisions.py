@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from heapq import nsmallest
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from maxpool.core.cost import Candidate, Cost
 
@@ -24,8 +25,7 @@ Ranked = tuple[tuple[object, ...], Candidate]
 """What comes before cost, and the candidate."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """Why an account was chosen: its cost, and what it was weighed against.
 
     `rebind`: None (stayed or first turn), `need` (its home could not serve) or `choice`; `lost_tokens`
@@ -39,7 +39,7 @@ class Decision:
     weighed: Sequence[Ranked] = ()
     terms: Terms | None = None
     behind: Sequence[Behind] = ()
-    unavailable: Mapping[str, int] = field(default_factory=dict)
+    unavailable: Mapping[str, int] = MappingProxyType({})
     rebind: str | None = None
     lost_tokens: int = 0
     move_cost: float = 0.0

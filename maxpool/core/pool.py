@@ -68,6 +68,7 @@ class Pool:
     ) -> None:
         self.settings = settings or PoolSettings()
         self.started_at = now
+        self.lease_prefix = f"{int(now):x}-"
         self.states: dict[str, AccountState] = {}
         self.index = Index(self.states, self.settings)
         self.bindings = Bindings(self.settings)
@@ -364,9 +365,7 @@ class Pool:
             move_cost=choice.move_cost if move.moved else 0.0,
             waited_s=max(waited_s, 0.0),
         )
-        lease = Lease(
-            f"{int(self.started_at):x}-{self.leased}", account_id, request.model, now, decision
-        )
+        lease = Lease(f"{self.lease_prefix}{self.leased}", account_id, request.model, now, decision)
         running = Running(lease, request, move, choice.work, state.credential.generation)
         self.running[lease.id] = running
         self.decisions.record(lease.id, request, decision, now)

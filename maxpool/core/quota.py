@@ -108,15 +108,19 @@ class Quota:
         Never closes anything: only verdicts and readings do. None when the window is unknown.
         """
         window = self.windows.get(name)
-        used = None if window is None else window.utilization_at(now)
-        if window is None or used is None or window.slope.per_token is None:
+        return None if window is None else self._estimate(window, now)
+
+    def _estimate(self, window: QuotaWindow, now: float) -> float | None:
+        expired = window.reset_at is not None and window.reset_at <= now
+        used, slope = 0.0 if expired else window.utilization, window.slope
+        if used is None or slope.per_token is None:
             return used
         family = window.of_family
         since = 0.0 if family else self.reserved
-        if not window.expired(now):
+        if not expired:
             spent = self.spent_of.get(window.family, 0.0) if family else self.spent
-            since += spent - window.slope.read_spent
-        found = used + window.slope.per_token * since
+            since += spent - slope.read_spent
+        found = used + slope.per_token * since
         return used if found <= used else min(found, max(used, 1.0))
 
     def look(
@@ -142,7 +146,7 @@ class Quota:
                 changes_at = at
             if name not in ACCOUNT_WINDOWS:
                 continue
-            used, slope = self.estimate(name, now), window.slope.per_token
+            used, slope = self._estimate(window, now), window.slope.per_token
             if name == "7d":
                 week, week_used = window, used
             if slope is None:
