@@ -77,13 +77,14 @@ class RequestError(MaxpoolError):
     """The caller's request cannot be served as it is.
 
     `status` is the HTTP status to answer with and `kind` the Anthropic error type
-    (platform.claude.com/docs/en/api/errors).
+    (platform.claude.com/docs/en/api/errors). `allow`: with a 405, the methods that are taken.
     """
 
-    def __init__(self, status: int, kind: str, message: str) -> None:
+    def __init__(self, status: int, kind: str, message: str, allow: str = "POST") -> None:
         super().__init__(message)
         self.status = status
         self.kind = kind
+        self.allow = allow
 
 
 class StreamCut(MaxpoolError):

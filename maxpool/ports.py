@@ -247,8 +247,8 @@ class RefreshJournal(Protocol):
         """Remember a refresh token as dead, by its SHA-256 in hex."""
         ...
 
-    def dead(self, token_digest: str) -> str | None:
-        """Why that refresh token is dead, None when it is not known to be."""
+    def dead(self, token_digest: str, since: float | None = None) -> str | None:
+        """Why that token is dead, None when it is not known to be, or was buried before `since` only."""
         ...
 
 

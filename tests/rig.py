@@ -274,6 +274,10 @@ def config_of(url: str, people: Sequence[SimAccount], sections: Mapping[str, Any
     return Config.model_validate({"accounts": accounts, **given})
 
 
+def _untapped(app: Any) -> Any:
+    return app
+
+
 @asynccontextmanager
 async def rig(
     *people: SimAccount,
@@ -282,15 +286,17 @@ async def rig(
     store: StateStore | None = None,
     limits: Mapping[str, Any] | None = None,
     visitors: Sequence[SimAccount] = (),
+    tap: Callable[[Any], Any] = _untapped,
     **sections: Any,
 ) -> AsyncIterator[Rig]:
     """`async with rig(queue={"commit_after": 0.1}) as it`: keywords are config sections.
 
-    `visitors`: accounts that the upstream knows, and the config does not.
+    `visitors`: accounts that the upstream knows, and the config does not. `tap` may put something before the
+    upstream's application.
     """
     people = people or THREE
     world = SimUpstream((*people, *visitors), sim)
-    upstream = Server(world.app, graceful_s=0.0)
+    upstream = Server(tap(world.app), graceful_s=0.0)
     await upstream.start()
     config = config_of(upstream.url, people, sections)
     quick = {"retry_same_s": (0.0, 0.01), "backoff_s": (0.0, 0.01), **(limits or {})}

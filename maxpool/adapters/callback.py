@@ -118,7 +118,10 @@ class _Callback:
         ]
         if len(hosts) != 1 or hosts[0] not in self._names:
             return Page(status=403, title="Not here", text="This address is asked by a wrong name.")
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(target)
+        except ValueError:  # no address at all
+            parts = urlsplit("")
         if method != "GET" or parts.scheme or parts.path != self._path:
             return Page(status=404, title="Nothing here", text="There is no such page.")
         return self._judge(parts.query)

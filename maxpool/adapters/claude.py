@@ -31,8 +31,13 @@ OURS = (
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_CUSTOM_HEADERS",
     "CLAUDE_CODE_OAUTH_TOKEN",
+    process.SECRET_KEY_VARIABLE,
+    "MAXPOOL_ADMIN_KEY",
 )
-"""Variables that point a client at a gateway or give it a credential: a sign-in must see neither."""
+"""Variables that point a client at a gateway or give it a credential: a sign-in must see neither.
+
+Nor the keys to our own logins and server: what it starts would see them, too.
+"""
 
 
 def find(environment: Mapping[str, str] | None = None) -> str | None:

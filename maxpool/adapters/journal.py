@@ -76,11 +76,16 @@ class SqliteRefreshJournal:
     def bury(self, account_id: str, token_digest: str, reason: str, at: float) -> None:
         """Remember a refresh token as dead, by its SHA-256 in hex."""
         values = (token_digest, account_id, reason, at)
-        self._do("INSERT OR IGNORE INTO dead VALUES (?, ?, ?, ?)", values)
+        self._do(
+            "INSERT INTO dead VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (digest) DO UPDATE SET at = max(at, excluded.at)",
+            values,
+        )
 
-    def dead(self, token_digest: str) -> str | None:
-        """Why that refresh token is dead, None when it is not known to be."""
-        rows = self._do("SELECT reason FROM dead WHERE digest = ?", (token_digest,))
+    def dead(self, token_digest: str, since: float | None = None) -> str | None:
+        """Why that token is dead, None when it is not known to be, or was buried before `since` only."""
+        asked = "SELECT reason FROM dead WHERE digest = ? AND at >= ?"
+        rows = self._do(asked, (token_digest, since if since is not None else 0.0))
         return str(rows[0][0]) if rows else None
 
     def close(self) -> None:

@@ -60,8 +60,15 @@ def lock_state_folder(folder: Path) -> FolderLock:
             f"{who} uses the state folder {folder}",
             f"End it with {end}, or set MAXPOOL_HOME to another folder",
         ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{process.pid()}\n".encode("ascii"), 0)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{process.pid()}\n".encode("ascii"), 0)
+    except OSError as exc:
+        os.close(descriptor)
+        raise StateError(
+            f"cannot write {path}: {exc.strerror}",
+            "Make room there, or set MAXPOOL_HOME to another folder",
+        ) from exc
     return FolderLock(descriptor)
 
 

@@ -279,8 +279,9 @@ def _error(data: Mapping[str, Any]) -> tuple[str | None, str]:
     inner = found if isinstance(found, dict) else None
     if inner is not None:  # some servers wrap it in an error object of their own
         found, said = inner.get("type"), inner.get("message")
-        if not (isinstance(found, str) and found.startswith("invalid_grant")):
+        if not (isinstance(found, str) and found.startswith(DEAD)):
             return None, ""
+        found = DEAD
     if not isinstance(found, str) or _CODE.fullmatch(found) is None:
         return None, ""
     text = said if isinstance(said, str) else ""

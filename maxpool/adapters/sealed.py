@@ -81,16 +81,20 @@ class _Parts:
 
 
 def read_key(text: str, origin: str) -> SealingKey:
-    """The key in `text`: 32 bytes in hex or base64 are a random key, all else is a pass phrase."""
+    """The key in `text`: 32 bytes in hex or base64 are a random key, all else is a pass phrase.
+
+    `origin` is told with what is wrong; empty where somebody has just typed it.
+    """
     text = text.strip()
     random = _random_key(text)
     if random is not None:
         return SealingKey(material=random, kdf="hkdf", origin=origin)
     if len(text) < MIN_PHRASE:
+        inside = f" in {origin}" if origin else ""
         raise SecretError(
-            f"the pass phrase in {origin} is too short ({len(text)} characters)"
+            f"the pass phrase{inside} is too short ({len(text)} characters)"
             if text
-            else f"the key in {origin} is empty",
+            else f"the key{inside} is empty",
             f"Use at least {MIN_PHRASE} characters, or 32 random bytes in hex",
         )
     return SealingKey(material=text.encode(), kdf="scrypt", origin=origin)

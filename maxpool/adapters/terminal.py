@@ -86,8 +86,8 @@ class _Question:
         if not can_be_taken_back():
             return getpass(self._prompt) if sys.stdin.isatty() else sys.stdin.readline()
         terminal = sys.stdin.fileno()
-        _write(self._prompt)
         with _unechoed(terminal):
+            _write(self._prompt)  # what is typed from here on shows nowhere and is not dropped
             ended = self._collect(terminal)
         _write("\n" if self._prompt else "")
         return self._line.text if ended else None

@@ -38,10 +38,14 @@ Place = Literal["keyring", "file"]
 
 @dataclass(slots=True, kw_only=True)
 class Index:
-    """Which place was chosen first, and where each entry is."""
+    """Which place was chosen first, and where each entry is.
+
+    `remnants`: where an older entry could not be removed; nobody may read it again.
+    """
 
     chosen: Place | None = None
     entries: dict[str, Place] = field(default_factory=dict)
+    remnants: dict[str, Place] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -113,7 +117,9 @@ class ChosenVault:
         with self._changing() as index:
             index.entries[name] = target
             index.chosen = index.chosen or target
-        if before not in (None, target):
+            if index.remnants.get(name) == target:
+                del index.remnants[name]
+        if before is not None and before != target:
             self._drop(name, before)
 
     def delete(self, name: str) -> None:
@@ -125,6 +131,10 @@ class ChosenVault:
                 index.entries.pop(name, None)
                 if not index.entries:
                     index.chosen = None
+        remnant = self.index().remnants.get(name)
+        if remnant is not None:
+            self._drop(name, remnant)
+        if where is not None or remnant is not None:
             return
         self.file.delete(name)
         if self._may_be_in_keyring(self.index()):
@@ -135,7 +145,9 @@ class ChosenVault:
         found: dict[str, Place] = {}
         with suppress(SecretError):
             found = dict.fromkeys(self.file.names() if self.file.path.exists() else (), "file")
-        return found | self.index().entries
+        index = self.index()
+        left = [name for name, place in index.remnants.items() if place == "file"]
+        return {n: p for n, p in found.items() if n not in left} | index.entries
 
     def index(self) -> Index:
         """The index as it is; an empty one where there is none or it cannot be read."""
@@ -143,9 +155,12 @@ class ChosenVault:
             data = json.loads((self.folder / INDEX_NAME).read_bytes())
             if data["version"] != INDEX_VERSION:
                 return Index()
-            places = {str(n): p for n, p in data["entries"].items() if p in ("keyring", "file")}
             chosen = data.get("chosen")
-            return Index(chosen=chosen if chosen in ("keyring", "file") else None, entries=places)
+            return Index(
+                chosen=chosen if chosen in ("keyring", "file") else None,
+                entries=_places(data["entries"]),
+                remnants=_places(data.get("remnants", {})),
+            )
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return Index()
 
@@ -154,8 +169,10 @@ class ChosenVault:
 
         A place that does not answer counts as "none" here: there is no sign that it holds one.
         """
-        found = self.file.get(name) if self.file.path.exists() else None
-        if found is not None or not self._may_be_in_keyring(index):
+        remnant = index.remnants.get(name)
+        in_file = self.file.path.exists() and remnant != "file"
+        found = self.file.get(name) if in_file else None
+        if found is not None or remnant == "keyring" or not self._may_be_in_keyring(index):
             return found
         try:
             return self.keyring.get(name)
@@ -176,21 +193,30 @@ class ChosenVault:
         no_file = self.file.trouble()
         if no_file is None:
             return "file"
+        hint = no_file.hint or INIT_HINT
+        if "locked" in no_keyring.message:  # its owner may well want that one
+            hint = f"Unlock the keyring, or use the encrypted file. {hint}"
         raise SecretError(
-            f"there is no place for secrets: {no_keyring.message}; {no_file.message}",
-            no_file.hint or INIT_HINT,
+            f"there is no place for secrets: {no_keyring.message}; {no_file.message}", hint
         )
 
     def at(self, place: Place) -> KeyringStore | SecretFile:
         """One of the two places."""
         return self.keyring if place == "keyring" else self.file
 
-    def _drop(self, name: str, place: Place | None) -> None:
+    def _drop(self, name: str, place: Place) -> None:
         """Remove what is no longer read; where that fails it is only a remnant."""
+        left = None
         try:
-            self.at(place or "file").delete(name)
+            self.at(place).delete(name)
         except SecretError as error:
             log.info("an old entry stays in %s: %s", place, error.message)
+            left = place
+        if left != self.index().remnants.get(name):
+            with suppress(SecretError), self._changing() as index:
+                index.remnants.pop(name, None)
+                if left is not None:
+                    index.remnants[name] = left
 
     @contextmanager
     def _changing(self) -> Iterator[Index]:
@@ -218,6 +244,16 @@ class ChosenVault:
             ) from error
 
 
+def _places(found: dict[str, Place]) -> dict[str, Place]:
+    return {str(name): place for name, place in found.items() if place in ("keyring", "file")}
+
+
 def _text(index: Index) -> str:
-    data = {"version": INDEX_VERSION, "chosen": index.chosen, "entries": index.entries}
+    data: dict[str, object] = {
+        "version": INDEX_VERSION,
+        "chosen": index.chosen,
+        "entries": index.entries,
+    }
+    if index.remnants:
+        data["remnants"] = index.remnants
     return json.dumps(data, indent=1, sort_keys=True) + "\n"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from maxpool.adapters import configfile
 from maxpool.config import derive, edit
 from maxpool.config.load import load, parse
-from maxpool.errors import SecretError
+from maxpool.errors import MaxpoolError, SecretError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,6 +107,8 @@ def _forgotten(vault: Vault, account_id: str) -> str:
 
 
 def _renamed(text: str, path: Path, name: str, new: str) -> str:
+    if new != name and any(one.name == new for one in parse(text, path.absolute()).accounts):
+        raise MaxpoolError(f"there is an account called {new!r} already", "Take another name")
     values: dict[str, object] = {"name": new}
     if "id" not in edit.find_entry(text, ACCOUNTS, name):
         entry = next(one for one in parse(text, path.absolute()).accounts if one.name == name)

@@ -21,6 +21,7 @@ from maxpool.adapters.upstream import HttpUpstream
 from maxpool.app.edits import FileEdits
 from maxpool.app.memory import restored
 from maxpool.app.probing import Probing
+from maxpool.app.surfaces import surfaces_of
 from maxpool.app.vault import lazy_vault, secret_source
 from maxpool.config import derive
 from maxpool.config.load import Loaded
@@ -34,7 +35,6 @@ from maxpool.service.editing import Editing
 from maxpool.service.forward import Forwarder
 from maxpool.service.keeper import Keeper
 from maxpool.service.limits import Limits, limits_of
-from maxpool.service.models import ModelList
 from maxpool.service.operate import Operator
 from maxpool.service.origins import EVERYONE, Origins
 from maxpool.service.pulse import Pulse
@@ -46,13 +46,9 @@ from maxpool.service.tasks import Tasks
 from maxpool.service.timers import Timers
 from maxpool.service.tokens import Tokens
 from maxpool.service.waiting import WaitingRoom
-from maxpool.web.admin import Admin
-from maxpool.web.application import Surfaces, application
+from maxpool.web.application import application
 from maxpool.web.guard import Guard, rules_of
-from maxpool.web.messages import BodyLimits, Messages, Passthrough
-from maxpool.web.models import Models
 from maxpool.web.report import ServerFacts
-from maxpool.web.status import StatusPages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -365,25 +361,9 @@ def _wire(built: Maxpool, limits: Limits) -> None:
     built.probing.connect(built)
     if built.refreshing is not None:
         built.refreshing.connect(built)
-    listing = ModelList(built.pool, built.upstream, built.tokens, built.clock, built.destinations)
-    surfaces = _surfaces(built, built.forwarder, listing)
+    surfaces = surfaces_of(built)
     rules = rules_of(built.config, built.secrets.resolve, built.local_key())
     built.app = application(surfaces, rules, chance.token, built.lifespan, built.admin_digest)
-
-
-def _surfaces(built: Maxpool, forwarder: Forwarder, listing: ModelList) -> Surfaces:
-    server = built.config.server
-    bodies = BodyLimits(sent=server.max_body_bytes, decoded=server.max_body_decoded_bytes)
-    messages = Messages(forwarder, built.pulse, built.tasks, bodies)
-    return Surfaces(
-        messages=messages,
-        count_tokens=Messages(forwarder, built.pulse, built.tasks, bodies, counts_tokens=True),
-        models=Models(listing),
-        status=StatusPages(built.pool, built.stats, built.clock, built.facts),
-        admin=Admin(built.operator, forwarder.traces),
-        open_paths=tuple(server.allowed_paths),
-        passthrough=Passthrough(forwarder, built.pulse, built.tasks, bodies),
-    )
 
 
 def ids_of(config: Config, names: frozenset[str]) -> frozenset[str]:

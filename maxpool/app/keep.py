@@ -16,12 +16,19 @@ from maxpool.app import accounts
 from maxpool.app.login import opened
 from maxpool.app.logins import LOCKS_FOLDER
 from maxpool.config import derive
+from maxpool.config.account import CLAUDE_CODE
 from maxpool.errors import MaxpoolError, SecretError, StateError
 from maxpool.ports import Secret
 from maxpool.service import identity
 from maxpool.service.identity import Known
 from maxpool.service.origins import origin_of
+from maxpool.service.tokens import PLAN_TOKEN
 from maxpool.wire.credential import StoredCredential, decode, encode
+
+PLAN_NOTE = (
+    "The provider gave a subscription's token: this account serves Claude Code only, as its terms "
+    'want it (serves = ["claude-code"]).'
+)
 
 LOCK_S = 10.0
 """So long a refresh is waited for: it takes a good part of a second, and a person waits here."""
@@ -74,7 +81,8 @@ def keep(
     fresh = replace(fresh, id=_id(login, fresh))
     if credential is not None:
         _store(login, fresh.id, credential)
-    _write_entry(login, fresh.id, accepted)
+    narrowed = _of_a_plan(login, credential)
+    _write_entry(login, fresh.id, accepted, narrowed=narrowed)
     return Outcome(
         id=fresh.id,
         name=fresh.name,
@@ -82,7 +90,7 @@ def keep(
         renewed=login.existing is not None,
         moved=login.existing is not None and _moved(login),
         place=login.vault.place if login.vault is not None else None,
-        notes=tuple(_notes(login, fresh, others)),
+        notes=(*_notes(login, fresh, others), *((PLAN_NOTE,) if narrowed else ())),
     )
 
 
@@ -143,8 +151,18 @@ def _id(login: Login, fresh: Known) -> str:
     return identity.account_id(replace(fresh, credential=None)) if found in taken else found
 
 
-def _write_entry(login: Login, account_id: str, accepted: date | None) -> None:
-    keys = login.wish.keys()
+def _of_a_plan(login: Login, credential: StoredCredential | None) -> bool:
+    """Whether it is a subscription's token in an account that would serve other programs, too."""
+    if credential is None or login.entry.kind != "oauth":
+        return False
+    of_plan = credential.secret.startswith(PLAN_TOKEN)
+    return of_plan and not derive.may_use_plan(login.config, login.entry)
+
+
+def _write_entry(
+    login: Login, account_id: str, accepted: date | None, *, narrowed: bool = False
+) -> None:
+    keys = login.wish.keys() | ({"serves": [CLAUDE_CODE]} if narrowed else {})
     if login.existing is None:
         values = {"name": login.entry.name, "id": account_id, "kind": login.entry.kind, **keys}
         accounts.add_entry(login.path, {**values, "terms_accepted": accepted})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from shlex import quote
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from maxpool.adapters import claude
 from maxpool.adapters.claude import INSTALL as INSTALL_CLAUDE
@@ -31,12 +32,14 @@ from maxpool.app import homes
 from maxpool.app.signin import sign_in
 from maxpool.app.vault import open_vault
 from maxpool.config import derive, edit, environment
+from maxpool.config.fields import is_loopback
 from maxpool.config.homes import Home, default_dir
 from maxpool.config.load import load, parse
 from maxpool.config.model import Config
 from maxpool.errors import ConfigError, ConfigProblem, MaxpoolError, SecretError
 from maxpool.ports import Destination
 from maxpool.service.origins import origin_of
+from maxpool.service.pasted import PLAN_TOKEN
 from maxpool.service.verifying import Finding, Refused, Verified, identify, verify
 from maxpool.wire.credential import StoredCredential
 
@@ -63,6 +66,7 @@ __all__ = [
     "find_claude",
     "home_folder",
     "is_interactive",
+    "is_of_plan",
     "of_secret",
     "opened",
     "prepare",
@@ -145,10 +149,19 @@ def prepare(wish: Wish, config_file: Path | None, *, patient: bool = False) -> L
             f"{wish.name} is an account of kind {existing.kind} already, and this login is for {kind}",
             f"Take another name, or remove it first: maxpool accounts remove {wish.name}",
         )
+    if wish.profile is not None and wish.profile not in config.oauth:
+        raise _no_profile(path, wish.profile, config)
     entry = _tried(path, wish, kind, existing)
     needs_vault = kind != "home" and entry.auth_header != "none"
     vault = open_vault(config, patient=patient) if needs_vault else None
     return Login(path=path, config=config, wish=wish, entry=entry, existing=existing, vault=vault)
+
+
+def _no_profile(path: Path, name: str, config: Config) -> ConfigError:
+    known = ", ".join(f"[oauth.{one}]" for one in config.oauth)
+    hint = f"there is {known}" if known else "it says where to sign in; config.example.toml has one"
+    message = f"has no section [oauth.{name}]"
+    return ConfigError([ConfigProblem(path=str(path), line=0, text="", message=message, hint=hint)])
 
 
 def today() -> date:
@@ -200,6 +213,12 @@ def of_secret(login: Login, secret: Secret, found: Finding) -> StoredCredential:
         granted_at=SystemClock().now(),
         organization_uuid=found.organization_uuid if isinstance(found, Verified) else None,
     )
+
+
+def is_of_plan(login: Login, credential: StoredCredential) -> bool:
+    """Whether a sign-in gave a subscription's token: its terms hold, whatever kind the account is."""
+    host = urlsplit(login.destination.base_url).hostname or ""
+    return PLAN_TOKEN in credential.secret and not is_loopback(host)
 
 
 def endpoint(

@@ -22,6 +22,7 @@ from maxpool.config import derive, environment
 from maxpool.config.load import load
 from maxpool.errors import MaxpoolError, SecretError, StateError
 from maxpool.ports import Secret
+from maxpool.service.origins import origin_of, same_place
 from maxpool.wire.credential import StoredCredential, decode
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ async def revoke(logout: Logout) -> Ended:
     profile = logout.config.oauth.get(entry.oauth or "")
     if profile is None or profile.revoke_url is None:
         return "no endpoint"
+    if held.issuer is not None and not same_place(held.issuer, origin_of(profile.token_url)):
+        return "failed"  # another provider's: what was given out there goes nowhere else
     ca_file = logout.config.upstream.ca_file
     upstream = HttpUpstream(ca_file=str(ca_file) if ca_file is not None else None)
     try:

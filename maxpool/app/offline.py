@@ -22,8 +22,8 @@ from maxpool.config import derive
 from maxpool.config.load import Loaded, load
 from maxpool.core.lease import Command, CredentialChange
 from maxpool.core.snapshot import VERSION
-from maxpool.errors import MaxpoolError
-from maxpool.service.origins import Origins, origin_of
+from maxpool.errors import MaxpoolError, StateError
+from maxpool.service.origins import Origins, origin_of, same_place
 from maxpool.service.roster import GivenSecrets, Roster
 from maxpool.web import admin_documents
 
@@ -140,14 +140,15 @@ def changing(
 ) -> Iterator[Resting]:
     """The same, to be changed; saved at the end. `edit` changes the config file first.
 
-    Raises StateError when a server has the folder, before anything has changed.
+    Raises StateError when a server has the folder or the state cannot be read, before anything has
+    changed.
     """
     with locked(config_file) as loaded:
-        if edit is not None:
-            edit(loaded)
         store = SqliteStateStore(_folder(loaded) / STATE_NAME, newest_version=VERSION)
         try:
             store.load()  # raises where the state cannot be read: then nothing is written over it
+            if edit is not None:
+                edit(loaded)
             found = _resting(load(config_file), store)
             yield found
             store.save({**found.pool.snapshot(found.now), "origins": dict(found.origins.bound)})
@@ -160,6 +161,11 @@ async def probe(config_file: Path | None, name: str) -> tuple[str, dict[str, Any
     with locked(config_file) as loaded:
         entry = named(loaded, name)
         store = SqliteStateStore(_folder(loaded) / STATE_NAME, newest_version=VERSION)
+        try:
+            store.load()  # as for any other change
+        except StateError:
+            store.close()
+            raise
         built = build(loaded.config, store=store, config_path=loaded.path)
         try:
             if built.operator.probe is None:
@@ -201,5 +207,13 @@ def named(loaded: Loaded, wanted: str) -> AccountConfig:
 
 def _resting(loaded: Loaded, store: StateStore) -> Resting:
     now, notices, origins = SystemClock().now(), list[str](), Origins()
-    kept = (notices, origins, destinations_of(loaded.config))
-    return Resting(loaded, now, restored(loaded.config, store, now, kept), origins, notices)
+    destinations = destinations_of(loaded.config)
+    pool = restored(loaded.config, store, now, (notices, origins, destinations))
+    for account_id in destinations.keys() - derive.homes(loaded.config):
+        here = origin_of(destinations[account_id].base_url)
+        if not same_place(origins.bound.get(account_id, here), here):  # as at the server's start
+            change = CredentialChange(
+                "dead", reason=f"its base_url changed to {here}: confirm that"
+            )
+            pool.credential(account_id, change, now)
+    return Resting(loaded, now, pool, origins, notices)

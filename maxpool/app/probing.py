@@ -50,7 +50,8 @@ class Probing:
         )
         self.follow(built.config)
         built.operator.probe = self.prober.probe
-        self.watch.on_step.append(built.pool.clock_stepped)
+        for part in (built.pool, built.revival, built.logins):
+            self.watch.on_step.append(part.clock_stepped)
         self.watch.on_waking += [built.timers.realign, built.waiting.wake]
 
     def start(self, built: Maxpool) -> None:

@@ -6,6 +6,7 @@ A move that is cut short goes on where it ended: each entry is in one place or t
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from maxpool.adapters.refreshlock import FileRefreshLocks
@@ -14,7 +15,9 @@ from maxpool.app.vault import attended, lazy_vault
 from maxpool.errors import SecretError
 
 if TYPE_CHECKING:
-    from maxpool.adapters.vaultchain import Place
+    from collections.abc import Iterator
+
+    from maxpool.adapters.vaultchain import ChosenVault, Place
     from maxpool.config.model import Config
 
 LOCK_S = 90.0
@@ -35,18 +38,24 @@ def move(config: Config, target: Place) -> list[str]:
     trouble = vault.at(target).trouble()
     if trouble is not None:
         raise trouble
-    locks = FileRefreshLocks(vault.folder / LOCKS_FOLDER)
     moved = []
     for name, place in sorted(vault.listed().items()):
         if place == target:
             continue
-        held = locks.acquire(name, LOCK_S)
-        if held is None:
-            raise SecretError(f"the login {name} is being refreshed and does not end", "Try again")
-        try:
+        with undisturbed(vault, name):
             vault.move(name, target)
-        finally:
-            held.release()
         moved.append(name)
     vault.choose(target)
     return moved
+
+
+@contextmanager
+def undisturbed(vault: ChosenVault, name: str) -> Iterator[None]:
+    """Nobody refreshes that login meanwhile; raises SecretError when a refresh does not end."""
+    held = FileRefreshLocks(vault.folder / LOCKS_FOLDER).acquire(name, LOCK_S)
+    if held is None:
+        raise SecretError(f"the login {name} is being refreshed and does not end", "Try again")
+    try:
+        yield
+    finally:
+        held.release()

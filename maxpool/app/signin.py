@@ -67,9 +67,10 @@ async def sign_in(
         async with asyncio.timeout(ways.timeout_s):
             attempt, code = await _code(profile, person, ways)
     except TimeoutError:
-        minutes = f"{ways.timeout_s / 60:g} min"
+        minutes, rest_s = divmod(ways.timeout_s, 60)
+        within = f"{ways.timeout_s:g} s" if rest_s else f"{minutes:g} min"
         raise MaxpoolError(
-            f"nobody signed in within {minutes}", "Run it again; --timeout 15m waits longer"
+            f"nobody signed in within {within}", "Run it again; --timeout 15m waits longer"
         ) from None
     return await _exchanged(endpoint, clock, attempt, code)
 

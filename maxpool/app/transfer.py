@@ -13,16 +13,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from maxpool.adapters import configfile
+from maxpool.adapters.journal import SqliteRefreshJournal
 from maxpool.adapters.lock import lock_state_folder
 from maxpool.adapters.privatefile import write_private
 from maxpool.adapters.sealed import Sealer, read_key
+from maxpool.app.logins import JOURNAL_NAME
 from maxpool.app.vault import attended, lazy_vault, open_vault
 from maxpool.config import derive
 from maxpool.config.load import load, parse
 from maxpool.config.merge import Merged, merge
 from maxpool.errors import MaxpoolError, SecretError
 from maxpool.ports import Secret
-from maxpool.wire.credential import decode
+from maxpool.service.logins import digest
+from maxpool.wire.credential import decode, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
 
     from maxpool.config.account import AccountConfig
     from maxpool.config.model import Config
-    from maxpool.ports import Vault
+    from maxpool.ports import RefreshJournal, Vault
+    from maxpool.wire.credential import StoredCredential
 
 PURPOSE = "export"
 VERSION = 1
@@ -39,12 +43,16 @@ MAX_BYTES = 64 * 1024 * 1024
 
 @dataclass(slots=True, kw_only=True)
 class Exported:
-    """Names of accounts, by what became of their credentials."""
+    """Names of accounts, by what became of their credentials.
+
+    `used`: logins whose refresh token was sent and whose new one never came; they end here.
+    """
 
     accounts: list[str] = field(default_factory=list)
     copied: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     rotating: list[str] = field(default_factory=list)
+    used: list[str] = field(default_factory=list)
     elsewhere: dict[str, str] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
 
@@ -95,8 +103,7 @@ def export(path: Path, phrase: str, config_path: Path | None = None, *, move: bo
         vault = lazy_vault(loaded.config, patient=attended())
         found, bundle = _collect(loaded.config, vault, text, move=True)
         _write(path, bundle, phrase)
-        for account_id, name in zip(bundle.moved, found.moved, strict=True):
-            _take_out(vault, account_id, name, path)
+        _take_out(vault, dict(zip(bundle.moved, found.moved, strict=True)), path)
     return found
 
 
@@ -107,8 +114,15 @@ def read(path: Path, phrase: str) -> Bundle:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise MaxpoolError(f"cannot read {path}: {error.strerror}", "Check the path") from error
-    sealer, key = Sealer(PURPOSE), read_key(phrase, "what was given")
-    if not sealer.fits(data[:MAX_BYTES], key):
+    sealer, key = Sealer(PURPOSE), read_key(phrase, "")
+    try:
+        fits = sealer.fits(data[:MAX_BYTES], key)
+    except SecretError as error:
+        raise MaxpoolError(
+            f"{path} is no whole file of `maxpool export`: {error.message}",
+            "Check the path, or copy the file again",
+        ) from error
+    if not fits:
         raise MaxpoolError(f"this pass phrase does not open {path}", "Try again")
     found = json.loads(sealer.unseal(data, key))
     if found["version"] != VERSION:
@@ -147,25 +161,38 @@ def import_bundle(bundle: Bundle, config_path: Path, *, replace: bool) -> Import
     return found
 
 
-def _take_out(vault: Vault, account_id: str, name: str, path: Path) -> None:
-    try:
-        vault.delete(account_id)
-    except SecretError as error:
+def _take_out(vault: Vault, moved: Mapping[str, str], path: Path) -> None:
+    """Remove what has moved; every one that stays is named, since its token is in two places now."""
+    stay, why = [], ""
+    for account_id, name in moved.items():
+        try:
+            vault.delete(account_id)
+        except SecretError as error:
+            stay.append(name)
+            why = error.message
+    if stay:
+        commands = (f"maxpool accounts disable {shlex.quote(name)}" for name in stay)
         raise MaxpoolError(
-            f"{name} is in {path} and still logged in here: {error.message}",
-            f"Before you import it: maxpool accounts disable {shlex.quote(name)}",
-        ) from error
+            f"{', '.join(stay)} {'is' if len(stay) == 1 else 'are'} in {path} and still logged in "
+            f"here: {why}",
+            f"Before you import it: {' && '.join(commands)}",
+        )
 
 
 def _collect(config: Config, vault: Vault, text: str, *, move: bool) -> tuple[Exported, Bundle]:
     found, credentials, moved = Exported(), {}, []
+    journal = SqliteRefreshJournal(derive.state_folder(config) / JOURNAL_NAME)
     for entry in config.accounts:
         found.accounts.append(entry.name)
         stored = _stored(entry, vault, found)
         if stored is None:
             continue
-        if decode(stored.reveal()).refresh_token is None:
+        credential = decode(stored.reveal())
+        if credential.refresh_token is None:
             found.copied.append(entry.name)
+        elif move and _used(journal, entry.stable_id, credential):
+            found.used.append(entry.name)
+            continue
         elif move:
             found.moved.append(entry.name)
             moved.append(entry.stable_id)
@@ -173,7 +200,15 @@ def _collect(config: Config, vault: Vault, text: str, *, move: bool) -> tuple[Ex
             found.rotating.append(entry.name)
             continue
         credentials[entry.stable_id] = stored.reveal()
+    journal.close()
     return found, Bundle(config=text, credentials=credentials, moved=tuple(moved))
+
+
+def _used(journal: RefreshJournal, account_id: str, credential: StoredCredential) -> bool:
+    """Whether its refresh token was sent, as only this machine knows: another one would do it again."""
+    token = credential.refresh_token or ""
+    begun = ((one.account_id, one.fingerprint) for one in journal.begun())
+    return journal.dead(digest(token)) is not None or (account_id, fingerprint(token)) in begun
 
 
 def _stored(entry: AccountConfig, vault: Vault, found: Exported) -> Secret | None:
@@ -199,7 +234,7 @@ def _write(path: Path, bundle: Bundle, phrase: str) -> None:
         "credentials": dict(bundle.credentials),
         "moved": list(bundle.moved),
     }
-    sealed = Sealer(PURPOSE).seal(json.dumps(data).encode(), read_key(phrase, "what was given"))
+    sealed = Sealer(PURPOSE).seal(json.dumps(data).encode(), read_key(phrase, ""))
     try:
         write_private(path, sealed)
     except OSError as error:
@@ -217,7 +252,11 @@ def _take_credentials(
         given, here = bundle.credentials.get(account_id), vault.get(account_id)
         if given is not None:
             decode(given)
-            if here is not None and here.reveal() != given and not replace:
+            if (
+                here is not None
+                and here.reveal() != given
+                and not (replace and not _newer(here.reveal(), given))
+            ):
                 found.credentials_kept.append(name)
                 continue
             vault.put(account_id, Secret(given))
@@ -228,6 +267,17 @@ def _take_credentials(
             found.to_log_in.append(name)
         elif reference and not reference.startswith("vault"):
             found.elsewhere[name] = reference.partition(" ")[0]
+
+
+def _newer(here: str, given: str) -> bool:
+    """Whether tokens are later ones of the same login: the earlier refresh token was used for them."""
+    try:
+        mine, other = decode(here), decode(given)
+    except ValueError:
+        return False
+    rotated = mine.refresh_token is not None and mine.refresh_token != other.refresh_token
+    same = mine.granted_at is not None and mine.granted_at == other.granted_at
+    return rotated and same and (mine.expires_at or 0.0) > (other.expires_at or 0.0)
 
 
 def _text(path: Path) -> str:

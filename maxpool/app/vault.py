@@ -7,6 +7,7 @@ commands that are about to write take `open_vault`, which fails at once with wha
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from maxpool.adapters.vaultchain import INDEX_NAME, ChosenVault
 from maxpool.config import derive
 from maxpool.config.environment import config_path, environ, state_folder
 from maxpool.errors import SecretError
+from maxpool.wire.credential import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -186,15 +188,23 @@ def rekey(
     """Seal everything with another key; where the key in use was, or is, found.
 
     Without `new_key` the key file gets a new random one; a key that comes from elsewhere cannot be
-    changed from here, so there the new one must be given, and its owner puts it in place. A server
-    that runs follows at its next use of a secret.
+    changed from here, so there the new one must be given, and its owner puts it in place: a server
+    that runs cannot store a login's new tokens until then, so no refresh may be on its way. It follows
+    a new key file at its next use of a secret.
     """
-    file = lazy_vault(config, environment=environment).file
+    from maxpool.app.secretmove import undisturbed  # which needs the vault of this module
+
+    vault = lazy_vault(config, environment=environment)
+    file = vault.file
     key = file.keys.current()
     if key is None:
         raise SecretError("there is no key to change", INIT_HINT)
     if new_key is not None:
-        file.reseal(read_key(new_key, "the new key"))
+        fresh = read_key(new_key, "the new key")
+        with ExitStack() as stack:
+            for name in _rotating(vault):
+                stack.enter_context(undisturbed(vault, name))
+            file.reseal(fresh)
     elif file.keys.key_file is not None and key.origin == str(file.keys.key_file):
         file.renew_key_file()
     else:
@@ -203,6 +213,17 @@ def rekey(
             "Give the new one in a file of mode 0600: maxpool secrets rekey --new-key FILE",
         )
     return key.origin
+
+
+def _rotating(vault: ChosenVault) -> list[str]:
+    """The logins in the file that are refreshed; raises SecretError when it cannot be opened."""
+    found = []
+    for name in vault.file.names():
+        text = vault.file.get(name)
+        with suppress(ValueError):
+            if text is not None and decode(text.reveal()).refresh_token is not None:
+                found.append(name)
+    return found
 
 
 def _entries(config: Config, vault: ChosenVault) -> Iterable[EntryReport]:

@@ -21,7 +21,7 @@ def listed(found: Document, now: float) -> list[str | Table]:
     """All accounts in one table under a sentence."""
     accounts: Sequence[Document] = found["accounts"]
     ready = sum(a["state"] in ("ready", "busy") for a in accounts)
-    first = f"{ready} of {len(accounts)} accounts can serve"
+    first = f"{ready} of {len(accounts)} account{'' if len(accounts) == 1 else 's'} can serve"
     preferred = next((a["name"] for a in accounts if a["preferred"]), None)
     first += f", {preferred} is preferred" if preferred else ""
     first += "; the pool is paused" if found["paused"] else ""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from maxpool.cli.server import ask
-from maxpool.config.running import Running, running
+from maxpool.config.running import Running, held, running
 from maxpool.errors import MaxpoolError, NotRunning
 
 if TYPE_CHECKING:
@@ -27,14 +27,19 @@ START_S: Final = 30.0
 
 LOOK_EVERY_S: Final = 0.05
 MAX_LOG_BYTES: Final = 4 << 20
-LAST_LINES: Final = 12
+LAST_LINES: Final = 20
 
 
 def answering(folder: Path, certificate: Path | None = None) -> Running | None:
     """The server of this state folder, if it answers; raises MaxpoolError where it does not."""
     found = running(folder)
     if found is not None:
-        ask(found.url, "GET", "/healthz", headers={}, certificate=certificate)
+        try:
+            ask(found.url, "GET", "/healthz", headers={}, certificate=certificate)
+        except NotRunning:
+            if held(folder):
+                raise
+            return None  # it was killed, and its pid is another program's by now
     return found
 
 
@@ -80,7 +85,7 @@ def _waited_for(
                 ask(found.url, "GET", "/healthz", headers={}, certificate=certificate)
                 _not_twice(child, found)
                 return found
-        if ended:
+        if ended and not held(folder):  # else another one starts, and will tell its address
             raise MaxpoolError(
                 f"the server did not start:\n{_last_words(*log)}", "Mend that, then try again"
             )

@@ -145,6 +145,7 @@ def _logins(plan: Plan) -> list[str]:
     return [
         "Or a login of your own at the simulated upstream, in another shell:",
         f"  export MAXPOOL_CONFIG={path}",
+        "  maxpool secrets init              # only where there is no keyring",
         "  maxpool login work --oauth demo   # sign in as any of its people",
         "  maxpool serve",
     ]

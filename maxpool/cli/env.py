@@ -1,4 +1,7 @@
-"""`maxpool env`: the environment that points Claude Code at this server. Asks no server."""
+"""`maxpool env`: the environment that points Claude Code at this server. Asks no server.
+
+The address is that of the server that uses the state folder, else what the config says.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from maxpool.cli import claude_code
 from maxpool.cli.options import SHELLS, config_option, json_option
 from maxpool.config.environment import shell_name, state_folder
 from maxpool.config.peek import peek
-from maxpool.config.running import client_key, client_key_file
+from maxpool.config.running import client_key, client_key_file, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +30,9 @@ OFF = 'Clients\' own logins are not forwarded yet: set client_login = "first" un
     "--shell", type=click.Choice(SHELLS), default="auto", show_default=True, help="For which shell."
 )
 @click.option(
-    "--port", type=click.IntRange(1, 65535), help="The server's port; default: the config's."
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="The server's port; default: the running server's, else the config's.",
 )
 @click.option(
     "--own-login",
@@ -57,7 +62,7 @@ def command(
     token = _token(found, show_key=show_key)
     kind = claude_code.shell_named(shell_name() if shell == "auto" else shell)
     of = claude_code.own_login if own_login else claude_code.variables
-    values = of(found.url, token, kind)
+    values = of(_url(found) if port is None else found.url, token, kind)
     if own_login and not found.client_login:
         click.echo(OFF, err=True)
     if as_json:
@@ -69,6 +74,12 @@ def command(
     click.echo(f"# Claude Code through maxpool; to take these lines over: {usage}")
     for line in claude_code.shell_lines(values, kind):
         click.echo(line)
+
+
+def _url(found: Peek) -> str:
+    """Where the server listens; it may run on another port than the config says."""
+    serving = running(found.folder or state_folder())
+    return serving.url if serving else found.url
 
 
 def _token(found: Peek, *, show_key: bool) -> claude_code.Token:

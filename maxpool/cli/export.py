@@ -79,6 +79,9 @@ def lines(file: Path, found: Exported) -> list[str]:
     if found.rotating:
         names = ", ".join(found.rotating)
         told.append(f"Without their logins, which cannot be on two machines: {names} (see --move).")
+    if found.used:
+        names = ", ".join(found.used)
+        told.append(f"Without their logins, whose tokens may be used up; log in anew: {names}.")
     told += [f"{name} takes its secret from {where}." for name, where in found.elsewhere.items()]
     if found.without:
         told.append(f"Not logged in: {', '.join(found.without)}.")

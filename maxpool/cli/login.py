@@ -126,9 +126,10 @@ def command(**given: Any) -> None:  # noqa: ANN401 - one keyword per option
     """
     asked = Asked(**given)
     from maxpool.app.keep import keep
-    from maxpool.app.login import Wish, is_interactive, prepare
+    from maxpool.app.login import Wish, is_interactive, is_of_plan, prepare
     from maxpool.cli.login_view import outcome_json, outcome_lines
     from maxpool.cli.tables import printable
+    from maxpool.config.account import OF_CLAUDE_CODE
     from maxpool.service.verifying import Verified
 
     wish = Wish(
@@ -142,8 +143,13 @@ def command(**given: Any) -> None:  # noqa: ANN401 - one keyword per option
         keyless=asked.no_key,
     )
     login = prepare(wish, asked.config_file, patient=is_interactive())
-    accepted = _accepted(login, asked)
+    bound = login.entry.kind in OF_CLAUDE_CODE
+    if login.entry.kind == "home" and is_interactive():
+        _claude()  # no notice to read where it cannot go on
+    accepted = _accepted(login, asked) if bound else None
     credential, found = _signed_in(login, asked)
+    if not bound and credential is not None and is_of_plan(login, credential):
+        accepted = _accepted(login, asked)
     outcome = keep(login, credential, accepted)
     server = _tell(asked.config_file, outcome.id, renewed=outcome.renewed, moved=outcome.moved)
     unverified = getattr(found, "why", None)
@@ -183,9 +189,8 @@ def _accepted(login: Login, asked: Asked) -> date | None:
     """The day the person said yes, when that is asked now; ends the command at a no."""
     from maxpool.app.login import is_interactive, terms_accepted, today
     from maxpool.cli.login_view import NOTICE, NOTICE_DATE
-    from maxpool.config.account import OF_CLAUDE_CODE
 
-    if login.entry.kind not in OF_CLAUDE_CODE or terms_accepted(login.config, NOTICE_DATE):
+    if terms_accepted(login.config, NOTICE_DATE):
         return None
     _say(NOTICE)
     if not asked.accept_terms:
@@ -290,25 +295,25 @@ def _with_browser(login: Login, asked: Asked) -> tuple[StoredCredential, Finding
     return loop.run(sign_in_oauth(login, _AtTerminal(pasted=asks), ways))
 
 
-def _at_home(login: Login) -> None:
-    from maxpool.app.login import (
-        INSTALL_CLAUDE,
-        dress_home,
-        find_claude,
-        home_folder,
-        is_interactive,
-        sign_in_at_home,
-    )
+def _claude() -> str:
+    """The official program; raises MaxpoolError where it is not installed."""
+    from maxpool.app.login import INSTALL_CLAUDE, find_claude
     from maxpool.errors import MaxpoolError
 
     program = find_claude()
     if program is None:
         raise MaxpoolError("Claude Code is not installed here", f"Install it: {INSTALL_CLAUDE}")
+    return program
+
+
+def _at_home(login: Login) -> None:
+    from maxpool.app.login import dress_home, home_folder, is_interactive, sign_in_at_home
+
     if not is_interactive():
         raise click.UsageError("Claude Code signs in in a terminal, and there is none")
     folder = home_folder(login)
     _say(["", f"Claude Code starts in its own home, {folder}: sign in there.", ""])
-    sign_in_at_home(program, folder)
+    sign_in_at_home(_claude(), folder)
     undone = dress_home(login, folder)
     if undone is not None:
         _say([undone])

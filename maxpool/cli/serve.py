@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
@@ -87,18 +86,8 @@ def greeting(loaded: Loaded, config_file: Path | None, url: str) -> list[str]:
         *_accounts(loaded),
         "For Claude Code, in the shell that starts it:",
         *(f"  {line}" for line in claude_code.lines(url, token, shell, comments=False)),
-        *_elsewhere(loaded, url, found.url),
         f"Ctrl-C stops it; running streams may finish within {drain_s:g} s.",
     ]
-
-
-def _elsewhere(loaded: Loaded, url: str, by_config: str) -> list[str]:
-    """What `env` needs, which looks for the server where the config says, when it is not there."""
-    given = loaded.overrides
-    if (given.host is None and given.port is None) or url == by_config:
-        return []
-    there = f"maxpool env --port {urlsplit(url).port}"
-    return [f"The config says {by_config}; env needs to be told: {there}"]
 
 
 def _accounts(loaded: Loaded) -> list[str]:

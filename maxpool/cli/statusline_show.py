@@ -171,7 +171,10 @@ def _keep(path: Path, data: bytes, now: float) -> None:
             file.write(data)
         fresh.replace(path)
     except FileExistsError:  # another session writes just now, or was killed while it did
-        if now - fresh.stat().st_mtime > LEFT_BEHIND_S:
-            fresh.unlink(missing_ok=True)
+        try:
+            if now - fresh.stat().st_mtime > LEFT_BEHIND_S:
+                fresh.unlink()
+        except OSError:  # that session is done by now
+            return
     except OSError:
         return  # a full disk: the numbers come again

@@ -13,6 +13,7 @@ from maxpool.config import environment
 from maxpool.config.account import CLAUDE_CODE
 from maxpool.config.fields import is_loopback, parse_key_price
 from maxpool.core.account import Account
+from maxpool.core.owners import RESOURCES
 from maxpool.core.settings import PoolSettings
 
 if TYPE_CHECKING:
@@ -47,8 +48,11 @@ def pool_settings(config: Config) -> PoolSettings:
     )
 
 
-def account(entry: AccountConfig, *, probes: bool = False) -> Account:
-    """The core's account for one `[[accounts]]` entry; `probes`: its usage can be asked for."""
+def account(entry: AccountConfig, *, probes: bool = False, upstream: str = "") -> Account:
+    """The core's account for one `[[accounts]]` entry.
+
+    `probes`: its usage can be asked for; `upstream`: the origin where it is reached.
+    """
     return Account(
         id=entry.stable_id,
         name=entry.name,
@@ -66,15 +70,22 @@ def account(entry: AccountConfig, *, probes: bool = False) -> Account:
         profiles=None if entry.profiles is None else frozenset(entry.profiles),
         format=entry.format,
         models=models(entry),
+        lacks=frozenset() if provider(entry) == "anthropic" else frozenset({RESOURCES}),
         slots=entry.slots,
         probes=probes,
+        upstream=upstream,
     )
 
 
 def accounts(config: Config) -> list[Account]:
     """Every account of the config, in file order."""
     return [
-        account(entry, probes=usage_url(config, entry) is not None) for entry in config.accounts
+        account(
+            entry,
+            probes=usage_url(config, entry) is not None,
+            upstream="{0.scheme}://{0.netloc}".format(urlsplit(base_url(config, entry))).lower(),
+        )
+        for entry in config.accounts
     ]
 
 

@@ -78,10 +78,14 @@ def remove_entry(text: str, section: str, name: str) -> str:
     if not _has_header(text, section):
         return _checked(_in_place(text, lambda doc: _drop(doc, section, index)), wanted)
     lines = text.split("\n")
-    for block in reversed(_blocks(text)):
-        if block.path[:2] == (section, index):
-            del lines[block.start - _comment_above(lines, block.start) : _end(lines, block)]
-    return _checked(_without_double_gaps("\n".join(lines), text), wanted)
+    gone = {  # found before any goes: a comment above its table stands in the lines of the one before
+        number
+        for block in _blocks(text)
+        if block.path[:2] == (section, index)
+        for number in range(block.start - _comment_above(lines, block.start), _end(lines, block))
+    }
+    kept = [line for number, line in enumerate(lines) if number not in gone]
+    return _checked(_without_double_gaps("\n".join(kept), text), wanted)
 
 
 def set_value(text: str, section: str, key: str, value: object) -> str:

@@ -134,6 +134,8 @@ class PoolConfig(Section):
 
     max_bindings: Count = 10_000
     binding_age_s: Duration = 7 * 86_400.0
+    max_owned: Count = 10_000
+    owned_age_s: Duration = 90 * 86_400.0
     kept_decisions: Count = 1000
 
     client_login: Literal["off", "first", "last"] = "off"

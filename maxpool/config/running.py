@@ -32,21 +32,39 @@ class Running:
 
 
 def running(folder: Path) -> Running | None:
-    """The server that uses this state folder, None when there is none."""
+    """The server that uses this state folder, None when there is none.
+
+    One that was killed left its address; as soon as another has the lock, that one speaks for itself.
+    """
     try:
         data = json.loads((folder / ADDRESS_NAME).read_bytes())
         found = Running(url=str(data["url"]), pid=int(data["pid"]))
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return found if _lives(found.pid) else None
+    return found if _lives(found.pid) and _holder(folder) in (None, found.pid) else None
 
 
 def used(folder: Path) -> bool:
     """Whether a server still holds this state folder: the last thing it gives up when it ends."""
+    holder = _holder(folder)
+    return holder is not None and _lives(holder)
+
+
+def held(folder: Path) -> bool:
+    """Whether a server surely holds this state folder, whoever has the pid it once had.
+
+    Asks the lock itself, for a moment: not while a server may be starting.
+    """
     try:
-        return _lives(int((folder / LOCK_NAME).read_text(encoding="ascii")))
-    except (OSError, ValueError):
+        import fcntl
+
+        with (folder / LOCK_NAME).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
         return False
+    except (ImportError, OSError):  # held, or nobody can tell
+        return True
+    return False
 
 
 def admin_key(folder: Path) -> str | None:
@@ -67,6 +85,14 @@ def client_key(folder: Path) -> str | None:
     """That key itself."""
     try:
         return (folder / CLIENT_KEY_NAME).read_text(encoding="ascii").strip() or None
+    except (OSError, ValueError):
+        return None
+
+
+def _holder(folder: Path) -> int | None:
+    """Who took the lock last and has not given it up, as far as its file tells."""
+    try:
+        return int((folder / LOCK_NAME).read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
 

@@ -58,6 +58,7 @@ class Account:
     lacks: frozenset[str] = frozenset()
     slots: int | None = None
     probes: bool = False
+    upstream: str = ""  # a label of where it is reached: what one says of its accounts holds there
 
     @property
     def paid(self) -> bool:

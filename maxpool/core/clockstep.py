@@ -30,6 +30,7 @@ def step(pool: Pool, by_s: float, now: float) -> None:
         _account(state, by_s)
     _bindings(pool.bindings, by_s)
     _prefixes(pool.prefixes, by_s)
+    pool.owners.step(by_s)
     _throttle(pool.throttle, by_s)
     _queue(pool.queue, by_s)
     for running in pool.running.values():

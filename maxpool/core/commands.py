@@ -73,6 +73,7 @@ def reconfigure(pool: Pool, settings: PoolSettings, now: float) -> None:
         pool.prefixes,
         pool.throttle,
         pool.effects,
+        pool.owners,
     ):
         part.settings = settings
     pool.index.configure(settings)

@@ -25,7 +25,8 @@ def due(pool: Pool, now: float) -> list[Due]:
     """All work whose time has come, soonest first."""
     found: list[Due] = []
     settings = pool.settings
-    if pool.revision != pool.saved_revision and now - pool.saved_at >= settings.save_gap_s:
+    since_s = now - pool.saved_at  # below zero when the clock was set back during a save
+    if pool.revision != pool.saved_revision and not 0.0 <= since_s < settings.save_gap_s:
         found.append(Due("save", None, pool.saved_at + settings.save_gap_s))
     for state in pool.states.values():
         refresh_at = _refresh_at(state, settings)
@@ -85,7 +86,7 @@ def _refresh_at(state: AccountState, settings: PoolSettings) -> float | None:
     kept = state.credential
     if kept.expires_at is None or kept.ending:
         return kept.expires_at
-    return max(kept.expires_at - settings.refresh_ahead_s, kept.retry_at)
+    return max(kept.expires_at - kept.early_s(settings.refresh_ahead_s), kept.retry_at)
 
 
 def _alive(state: AccountState) -> bool:

@@ -91,6 +91,20 @@ TOLD = frozenset(
 )
 """What an upstream says of a login itself: whose login it is has to hear that from the upstream."""
 
+SPENT = frozenset(
+    {
+        Reason.QUOTA,
+        Reason.FAMILY_QUOTA,
+        Reason.RATE_LIMITED,
+        Reason.SPEND_LIMIT,
+        Reason.BILLING,
+        Reason.CAP,
+        Reason.RESERVE,
+        Reason.DRAINING,
+    }
+)
+"""What keeps an account from doing more work, and not from showing what it holds already."""
+
 BY_EVENT = frozenset(
     {Reason.SLOTS_FULL, Reason.TRIAL, Reason.QUEUED, Reason.PAUSED, Reason.THROTTLE}
 )
@@ -297,12 +311,18 @@ def check_open(
     return ELIGIBLE if worst is None else worst
 
 
-def only_told(state: AccountState, request: LeaseRequest, now: float, ctx: Context) -> bool:
-    """Whether all that keeps the account from carrying the request is what its upstream said of it."""
+def only_for(
+    reasons: frozenset[Reason],
+    state: AccountState,
+    request: LeaseRequest,
+    now: float,
+    ctx: Context,
+) -> bool:
+    """Whether nothing but these reasons keeps the account from carrying the request."""
     if mismatch(state.account, request) is not None:
         return False
     blocks = (*account_blocks(state, now, ctx), *request_blocks(state, request, now, ctx))
-    return all(block.reason in TOLD for block in blocks)
+    return all(block.reason in reasons for block in blocks)
 
 
 def account_state(state: AccountState, now: float, ctx: Context) -> Unavailable | None:

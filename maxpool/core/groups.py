@@ -17,6 +17,7 @@ from maxpool.core.quota import ACCOUNT_WINDOWS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from maxpool.core.account import Account
     from maxpool.core.settings import PoolSettings
     from maxpool.core.state import AccountState
 
@@ -66,7 +67,7 @@ class Groups:
             _take_over(state, mate)
 
     def leave(self, state: AccountState) -> None:
-        """An account is removed, or turns out to be another organisation's."""
+        """An account is removed, moves, or turns out to be another organisation's."""
         if not state.organization:
             return
         members = self.members[state.organization]
@@ -82,8 +83,7 @@ class Groups:
             return
         for account_id in self.members[state.organization]:
             mate = self.states[account_id]
-            same = mate.account.provider == state.account.provider
-            if mate is not state and mate.account.kind == SHARING_KIND and same:
+            if mate is not state and source(mate.account) == source(state.account):
                 yield mate
 
     def twins(self, now: float, settings: PoolSettings) -> dict[str, str]:
@@ -100,6 +100,11 @@ class Groups:
                     first_id = first.account.id
                     found[state.account.id] = found.get(first_id, first_id)
         return found
+
+
+def source(account: Account) -> tuple[str, ...]:
+    """Whose word tells an account's organisation; nobody's word tells of accounts elsewhere."""
+    return (account.kind, account.provider, account.upstream)
 
 
 def _take_over(state: AccountState, mate: AccountState) -> None:

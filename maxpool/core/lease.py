@@ -58,7 +58,7 @@ class LeaseRequest:
     """Everything the pool may know of a request.
 
     Token counts are estimates, times epoch seconds. `owner` is the id of the account a batch or
-    file belongs to; `needs` are capabilities (`images`, `tools`, `thinking`); `prefix_digest`
+    file belongs to, or (`owner_chosen`) that the caller wants and no other; `needs` are capabilities (`images`, `tools`, `thinking`); `prefix_digest`
     names tools + system so that sessions sharing them can share a cache. `home`: no request of its
     own, but the question in which home account a client should start. `own`: the client's own login.
     """
@@ -81,6 +81,7 @@ class LeaseRequest:
     arrived_at: float | None = None
     max_wait_s: float | None = None
     owner: str | None = None
+    owner_chosen: bool = False
     home: bool = False
     own: OwnLogin | None = None
 

@@ -39,6 +39,7 @@ def _from_1(old: Saved) -> Saved:
         "learned": learned,
         "accounts": {i: _account_from_1(account) for i, account in old["accounts"].items()},
         "throttle": throttle,
+        "owned": {},
     }
 
 

@@ -15,7 +15,7 @@ from maxpool.core.binding import Bindings
 from maxpool.core.cost import Prices
 from maxpool.core.decisions import Decision, DecisionLog
 from maxpool.core.effects import Effects
-from maxpool.core.groups import Groups
+from maxpool.core.groups import Groups, source
 from maxpool.core.health import HealthState
 from maxpool.core.index import Index
 from maxpool.core.learning import Running
@@ -33,6 +33,7 @@ from maxpool.core.lease import (
     UsageReport,
     Wait,
 )
+from maxpool.core.owners import Owners
 from maxpool.core.prefixes import Prefixes
 from maxpool.core.queue import Queue, class_of
 from maxpool.core.select import Choice, Selector
@@ -78,6 +79,7 @@ class Pool:
         self.groups = Groups(self.states)
         self.effects = Effects(self.settings, self.states, self.throttle, self.groups)
         self.prefixes = Prefixes(self.settings)
+        self.owners = Owners(self.settings)
         self.selector = Selector(self.states, self.index, self.bindings, self.prices, self.prefixes)
         self.decisions = DecisionLog(self.settings.kept_decisions)
         self.running: dict[str, Running] = {}
@@ -120,10 +122,10 @@ class Pool:
         return admission.hold(self, request, exclude, blocked, ticket, now)
 
     def last_word(self, request: LeaseRequest, now: float) -> Lease | None:
-        """When nobody can serve: a lease of the client's own login, to hear what its upstream says.
+        """When nobody can serve: a lease of the client's own login, to hear what its upstream says of
+        it; or, for a request without a model, of the account it is bound to, to see what that holds.
 
-        Only that answer tells the client what it has to know: a limit of its own, a login that is
-        over. None where anything else keeps that login from serving.
+        None where anything keeps it from serving but such limits as do not matter for that.
         """
         ctx = admission.context(self, request, None, now)
         choice = None if self.paused else self.selector.last_word(request, now, ctx)
@@ -246,6 +248,8 @@ class Pool:
             self.plan_in_flight += state.in_flight if state.account.paid else -state.in_flight
         if state.account.enabled != account.enabled:
             state.enabled = account.enabled
+        if source(state.account) != source(account):
+            self.groups.leave(state)
         state.account = account
         self.index.renew(account.id, now)
         self.revision += 1

@@ -37,6 +37,7 @@ def class_of(request: LeaseRequest, exclude: frozenset[str]) -> ClassKey:
         request.needs,
         request.signed_thinking,
         request.owner,
+        request.owner_chosen,
         request.home,
         request.own,
         exclude,

@@ -16,13 +16,15 @@ from maxpool.core.cost import Behind, Candidate, Cost, Prices, Terms, Weeks, Wei
 from maxpool.core.eligibility import (
     BY_EVENT,
     ELIGIBLE,
+    SPENT,
+    TOLD,
     Context,
     Eligible,
     Reason,
     Unavailable,
     check,
     mismatch,
-    only_told,
+    only_for,
 )
 from maxpool.core.field import Field, Rank, field_of, median, rank_of
 from maxpool.core.queue import class_of
@@ -268,9 +270,13 @@ class Selector:
         )
 
     def last_word(self, request: LeaseRequest, now: float, ctx: Context) -> Choice | None:
-        """The client's own login, closed by nothing but its upstream's word; None where it is not."""
-        state = self.states.get(request.own.account_id) if request.own is not None else None
-        if state is None or not only_told(state, request, now, ctx):
+        """The client's own login, closed by nothing but its upstream's word; or who holds what is only
+        looked at, closed by nothing but what it has spent. None where more stands against it.
+        """
+        own, holder = request.own, None if request.model else request.owner
+        state = self.states.get(own.account_id if own is not None else holder or "")
+        reasons = TOLD if own is not None else SPENT
+        if state is None or not only_for(reasons, state, request, now, ctx):
             return None
         binding = self.bindings.find(session_key(request), now)
         weigher = self.weigher(request, binding, now, ctx)
@@ -305,6 +311,8 @@ class Selector:
     ) -> Blocked | None:
         """Hold a request for an account whose tokens are paid for, as long as its owner says."""
         never = ctx.settings.key_price == "never"
+        if request.owner_chosen:  # naming a paid account does not lower its price
+            request = replace(request, owner=None)
         plans = [
             Unavailable(Reason.EXCLUDED)
             if account_id in exclude

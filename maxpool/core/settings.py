@@ -117,6 +117,10 @@ class PoolSettings:
     binding_age_s: float = 7 * DAY_S
     max_warm_per_session: int = 4
 
+    # Batches, files, containers and threads, by id; about 60 bytes each in memory and on disk
+    max_owned: int = 10_000
+    owned_age_s: float = 90 * DAY_S  # unseen for longer: asked for anew. Batches last 29 days
+
     # Queue
     queue_limit: int = 64
     queue_max_wait_s: float = 900.0

@@ -39,7 +39,17 @@ if TYPE_CHECKING:
 
 VERSION = 2
 OLDEST = 1
+MOST_USED = 1e6
+"""No share of a window that can be reckoned with is larger."""
 _V = TypeVar("_V")
+_WARMTH = ("until", "tokens", "proven", "since")
+_PLAIN: Mapping[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "bool": (bool,),
+    "None": (type(None),),
+}
 
 
 def dump(pool: Pool, now: float) -> dict[str, Any]:
@@ -78,6 +88,7 @@ def dump(pool: Pool, now: float) -> dict[str, Any]:
         "accounts": {account_id: _dump_account(s) for account_id, s in pool.states.items()},
         "bindings": [_dump_binding(b) for b in pool.bindings.by_key.values()],
         "throttle": _dump_throttle(pool.throttle),
+        "owned": pool.owners.dump(),
     }
 
 
@@ -110,6 +121,7 @@ def _load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
             _load_binding(pool, saved)
     _load_throttle(pool, data["throttle"], saved_at)
     _load_counts(pool, data)
+    pool.owners.load(data.get("owned", {}))  # not everything that says version 2 has it
     if now < saved_at:
         clockstep.step(pool, now - saved_at, now)
     else:
@@ -117,7 +129,8 @@ def _load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
 
 
 def _load_binding(pool: Pool, saved: Mapping[str, Any]) -> None:
-    warm = {a: Warmth(*w) for a, w in saved["warm"].items() if a in pool.states}
+    kept = {a: w for a, w in saved["warm"].items() if a in pool.states}
+    warm = {a: _as(Warmth, dict(zip(_WARMTH, w, strict=False))) for a, w in kept.items()}
     binding = _as(Binding, {**saved, "warm": warm})
     pool.bindings.by_key[binding.key] = binding
     at_home = pool.states.get(binding.current)
@@ -129,8 +142,8 @@ def _load_counts(pool: Pool, data: Mapping[str, Any]) -> None:
     preferred = data["preferred"]
     pool.selector.preferred = preferred if preferred in pool.states else None
     pool.paused, pool.leased = bool(data["paused"]), int(_amount(data["leased"]))
-    pool.harm.moves = data["harm"]["moves"]
-    pool.harm.cache_tokens_lost = data["harm"]["cache_tokens_lost"]
+    pool.harm.moves = int(_amount(data["harm"]["moves"]))
+    pool.harm.cache_tokens_lost = int(_amount(data["harm"]["cache_tokens_lost"]))
     outputs = data["prices"]["outputs"].items()
     pool.prices.outputs.update((n, v) for n, v in outputs if _amount(v) > 0.0)
     prices = data["prices"]
@@ -276,7 +289,9 @@ def _load_window(pool: Pool, state: AccountState, saved: Mapping[str, Any], now:
             found.per_token, found.spread, found.n = per_token, _time(slope[1]), int(slope[2])
         found.outside = max(_time(slope[3]) or 0.0, 0.0)
     window.history.extend(
-        (float(at), float(used)) for at, used in saved["history"] if isfinite(at) and isfinite(used)
+        (float(at), float(used))
+        for at, used in saved["history"]
+        if abs(at - now) < FAR_FUTURE_S and 0.0 <= used < MOST_USED
     )
 
 
@@ -320,9 +335,26 @@ def _amount(value: Any) -> float:  # noqa: ANN401
 
 
 def _as(kind: type[_V], saved: Mapping[str, Any]) -> _V:
-    """A value of that class; fields that a newer version added are left out."""
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in saved.items() if name in known})
+    """A value of that class; fields that a newer version added are left out.
+
+    Raises TypeError where a field holds another kind of value than it should: it would break much later.
+    """
+    known = {f.name: str(f.type) for f in fields(kind)}  # type: ignore[arg-type]
+    found = {name: value for name, value in saved.items() if name in known}
+    for name, value in found.items():
+        if not _fits(value, known[name]):
+            raise TypeError(f"{name} of a {kind.__name__} is {value!r:.50}")
+    return kind(**found)
+
+
+def _fits(value: Any, annotation: str) -> bool:  # noqa: ANN401
+    """Whether a value is of one of these plain kinds; other kinds are their own readers' to check."""
+    words = annotation.split(" | ")
+    if not _PLAIN.keys() >= set(words):
+        return True
+    return any(isinstance(value, _PLAIN[w]) for w in words) and (
+        "bool" in words or not isinstance(value, bool)
+    )
 
 
 def _until(value: Any, now: float, again_s: float) -> float | None:  # noqa: ANN401

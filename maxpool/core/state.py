@@ -38,6 +38,13 @@ class Credential:
     dead: str = ""
     generation: int = 0  # one more with each login
 
+    def early_s(self, ahead_s: float) -> float:
+        """How long before its end a token is renewed: `ahead_s`, but at most half of its life."""
+        began = max(self.refreshed_at or 0.0, self.granted_at or 0.0)
+        if self.expires_at is None or not began:
+            return ahead_s
+        return min(ahead_s, max(self.expires_at - began, 0.0) / 2.0)
+
 
 @dataclass(slots=True)
 class LastError:

@@ -105,8 +105,14 @@ class ClientLogins:
         login.follows = None
         if self.pool.states[earlier.account_id].organization == organization:
             self.pool.succeed(earlier.account_id, account_id, now)
+            self.pool.owners.succeed(earlier.account_id, account_id)
             if self._idle(earlier):
                 self._forget(earlier, now)
+
+    def clock_stepped(self, by_s: float, _now: float) -> None:
+        """The wall clock was set: nobody has stayed away for longer or shorter by that."""
+        for login in self.logins.values():
+            login.used_at += by_s
 
     def follow(self, policy: Policy) -> list[Account]:
         """Go by another policy; the accounts that stay, as they are under it."""

@@ -27,6 +27,7 @@ from maxpool.core.lease import (
     SpendLimited,
 )
 from maxpool.core.view import blended
+from maxpool.service.owning import Owning
 from maxpool.wire import headers as wire_headers
 from maxpool.wire import replies
 from maxpool.wire.encoding import Decoder
@@ -105,12 +106,13 @@ class Endings:
 
     async def give_up(self, job: Job, down: Downstream, trail: Trail, failed: Failed) -> None:
         """The last failure is the request's end, unless the client's own login met a limit of its own."""
-        outcome, own = failed.outcome, trail.own
+        outcome = failed.outcome
         if job.counts_tokens and not isinstance(outcome, RequestRejected | ModelMissing):
             await self._estimate(job, down)
             return
-        if own is not None and own.whole and not isinstance(outcome, RequestRejected):
-            await self._send(job, down, trail, _as_it_came(own))
+        told = self._told(job, trail, failed)
+        if told is not None:
+            await self._send(job, down, trail, told)
             return
         match outcome:
             case RequestRejected() if 300 <= failed.status < 400:
@@ -143,6 +145,15 @@ class Endings:
             case _:
                 answer = _soon_or_never(_as_it_came(failed), failed)
         await self._send(job, down, trail, answer)
+
+    def _told(self, job: Job, trail: Trail, failed: Failed) -> replies.Answer | None:
+        """What others said that tells the caller more than this failure."""
+        own, rejected = trail.own, isinstance(failed.outcome, RequestRejected)
+        if own is not None and own.whole and not rejected:
+            return _as_it_came(own)
+        if trail.missing and rejected:
+            return Owning(self.pool, self.clock, self.limits.show_account).nowhere(job, trail)
+        return None
 
     def reply_headers(
         self, job: Job, lease: Lease, trail: Trail, reply: Reply, now: float

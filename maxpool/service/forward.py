@@ -32,8 +32,17 @@ from maxpool.errors import SecretError, StreamCut
 from maxpool.ports import Unreachable
 from maxpool.service.endings import OWN_LIMITS, Endings
 from maxpool.service.outgoing import call_of
+from maxpool.service.owning import Owning
 from maxpool.service.relay import Relay
-from maxpool.service.retry import Failed, Then, Trail, of_own_login, surely_unsent, then
+from maxpool.service.retry import (
+    Failed,
+    Then,
+    Trail,
+    not_there,
+    of_own_login,
+    surely_unsent,
+    then,
+)
 from maxpool.service.traces import Traces
 from maxpool.wire import headers as wire_headers
 from maxpool.wire.encoding import Decoder
@@ -109,18 +118,21 @@ class Forwarder:
     utc_offset_s: Callable[[float], int]
     logins: ClientLogins
     traces: Traces = field(default_factory=Traces)
+    owning: Owning = field(init=False)
     endings: Endings = field(init=False)
 
     def __post_init__(self) -> None:
+        self.owning = Owning(self.pool, self.clock, self.limits.show_account)
         self.endings = Endings(self.pool, self.clock, self.limits, self.utc_offset_s, self.stats)
 
     def limit(self, limits: Limits) -> None:
         """Take new limits; running requests use them from their next step on."""
         self.limits = self.endings.limits = self.waiting.limits = limits
+        self.owning.show = limits.show_account
 
     async def serve(self, job: Job, down: Downstream, watch: ClientWatch) -> None:
         """Answer one request; returns when its answer has ended, whichever way."""
-        trail = Trail(began=job.request.arrived_at or self.clock.now())
+        trail = Trail(began=job.request.arrived_at or self.clock.now(), seeks=job.seeks)
         trace = self.traces.begin(job, trail.began, self.pool.settings.kept_decisions)
         try:
             await self._attempts(job, down, watch, trail, trace)
@@ -169,19 +181,22 @@ class Forwarder:
                 return found
             if isinstance(found, Wait):
                 self.pool.cancel(found.ticket, now)
-            if trail.others_asked or trail.spent(self.limits):
+            if trail.others_asked or trail.missing or trail.spent(self.limits):
                 return None
-        waited_from = self.clock.now()
+        waited_from = self.clock.elapsed()
         result = await self.waiting.acquire(job.request, frozenset(), len(job.body))
-        waited_s = self.clock.now() - waited_from
+        waited_s = self.clock.elapsed() - waited_from
         trail.waited_s += waited_s
         self.stats.waited(waited_s)
         return result
 
     def _last_word(self, job: Job, trail: Trail, refusal: Refusal) -> Lease | Refusal:
-        """Nobody can serve: what the upstream says of the client's own login, only it can say."""
-        own = job.request.own
-        if own is None or own.account_id in trail.tried or refusal.reason is Reason.PAUSED:
+        """Nobody can serve: what the upstream says of the client's own login, only it can say, and
+        what a used up account holds, only that one can show.
+        """
+        own, holder = job.request.own, job.request.owner if job.looks else None
+        last = own.account_id if own is not None else holder
+        if last is None or last in trail.tried or refusal.reason is Reason.PAUSED:
             return refusal
         return self.pool.last_word(job.request, self.clock.now()) or refusal
 
@@ -191,8 +206,10 @@ class Forwarder:
         name = f"{self.endings.name(account_id)}:" if self.limits.show_account else ""
         trail.skipped.append(f"{name}{outcome_class(outcome)}")
         step = then(outcome, trail, account_id)
-        now = self.clock.now()
-        if job.once and not surely_unsent(failed):
+        now = self.clock.elapsed()
+        if trail.seeks and not_there(failed):
+            trail.missing.add(account_id)
+        elif job.once and not surely_unsent(failed):
             return False
         if isinstance(outcome, NetworkFailure):
             trail.network_since = trail.network_since or now
@@ -221,9 +238,9 @@ class Forwarder:
         """Use a lease: send, and once more where the outcome says so; None when answered."""
         account_id = held.lease.account_id
         while True:
-            began = self.clock.now()
+            began = self.clock.elapsed()
             failed = await self._try(job, down, held, trail)
-            trail.trying_s += self.clock.now() - began if failed is not None else 0.0
+            trail.trying_s += self.clock.elapsed() - began if failed is not None else 0.0
             if failed is None:
                 return None
             if job.by_own_login(account_id):
@@ -263,9 +280,9 @@ class Forwarder:
             now=self.clock.now(),
         )
         trail.sends += 1
-        sent_at = self.clock.now()
+        sent_at = self.clock.elapsed()
         reply = await self.upstream.send(call)
-        answered_at = self.clock.now()
+        answered_at = self.clock.elapsed()
         trail.upstream_s += answered_at - sent_at
         if isinstance(reply, Unreachable):
             trail.unsent += not reply.sent
@@ -275,7 +292,7 @@ class Forwarder:
         finally:
             await reply.stream.aclose()
         if failed is not None:
-            trail.upstream_s += self.clock.now() - answered_at
+            trail.upstream_s += self.clock.elapsed() - answered_at
         return failed
 
     def _name_there(self, job: Job, lease: Lease) -> str:
@@ -314,10 +331,12 @@ class Forwarder:
             meter=Meter(destination.cost_event),
             cost_usd=cost_usd(fields.get(destination.cost_header or "")),
             strip=EventFilter(destination.strip_events) if destination.strip_events else None,
+            reader=self.owning.reader(job, lease.account_id),
         )
         result = await relay.run()
         if isinstance(result, Failed):
             return result
+        self.owning.streamed(job, lease.account_id, relay.meter)
         held.outcome = result
         return None
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from maxpool.core.account import CLIENT, HOME
 from maxpool.core.eligibility import Context, account_state
 from maxpool.core.view import blended
-from maxpool.wire.homeusage import report
+from maxpool.wire.homeusage import report, told_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,18 +48,24 @@ class Homes:
         """Take in what is new, and show how the pool is."""
         usage = await asyncio.to_thread(self.files.usage)
         now = self.clock.now()
-        learn(self.pool, usage, now)
+        learn(self.pool, usage, now, first=self.told is None)
         seen = glance(self.pool, now)
         if seen != self.told or not 0.0 <= now - self.told_at < RENEW_S:
             self.told, self.told_at = seen, now
             await asyncio.to_thread(self.files.show, {**seen, "at": now})
 
 
-def learn(pool: Pool, usage: Mapping[str, bytes], now: float) -> None:
-    """Take in what homes tell of their quota; files of anybody else mean nothing."""
+def learn(pool: Pool, usage: Mapping[str, bytes], now: float, *, first: bool = False) -> None:
+    """Take in what homes tell of their quota; files of anybody else mean nothing.
+
+    `first`: since the start; what the pool remembers of a file from before is no news then.
+    """
     for account_id, data in usage.items():
         state = pool.states.get(account_id)
         if state is not None and state.account.kind == HOME:
+            read_at = max((w.read_at or 0.0 for w in state.quota.windows.values()), default=0.0)
+            if first and told_at(data) <= read_at:
+                continue
             found = report(data, now)
             if found.readings:
                 pool.learn(account_id, found, now)

@@ -80,7 +80,8 @@ def _same(fresh: Known, other: Known) -> bool:
         return False  # many local services take any key at all
     if mine.secret == theirs.secret:
         return True
-    if fresh.provider != other.provider:
+    # Another issuer has other words for a person, and its tokens go nowhere else.
+    if fresh.provider != other.provider or len({mine.issuer, theirs.issuer} - {None}) > 1:
         return False
     if mine.account_uuid is not None:
         ours = (mine.account_uuid, mine.organization_uuid)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from maxpool.core.lease import LeaseRequest
     from maxpool.ports import RawHeaders
 
 
+Tells = Literal["message", "thread", "resource", "list", "nothing"]
+"""What its answer tells of things that an account holds from now on; see `service/owning`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A request as it came: `target` is path and query as the caller wrote them."""
+    """A request as it came: `target` is path and query as the caller wrote them.
+
+    `named`: the batches, files, containers and threads it names; `seeks`: whose they are, nobody knows.
+    `origin`: under which the caller reaches this server.
+    """
 
     method: str
     target: str
@@ -24,6 +32,16 @@ class Job:
     counts_tokens: bool = False
     opaque: bool = False  # nothing is known of its answer's form
     once: bool = False  # it may create something: never sent again once a byte went out
+    looks: bool = False  # only at what an account holds already, which takes none of its quota
+    named: tuple[str, ...] = ()
+    seeks: bool = False
+    tells: Tells = "nothing"
+    origin: str = ""
+
+    @property
+    def asks_model(self) -> bool:
+        """Whether it is a model call; all else tells of things that are held, or of nothing known."""
+        return not self.opaque and self.tells not in ("resource", "list")
 
     def by_own_login(self, account_id: str) -> bool:
         """Whether that account is the client's own login, whose bearer came with this very request."""

@@ -51,7 +51,10 @@ def answer(attempt: Attempt, text: str) -> Code | Problem:
     if not text:
         return Problem("nothing was pasted")
     if "code=" in text or "error=" in text:
-        query = urlsplit(text).query if "?" in text else text
+        try:
+            query = urlsplit(text).query if "?" in text else text
+        except ValueError:
+            return Problem("the answer cannot be read")
         return returned(attempt, query)
     code, mark, state = text.partition("#")
     if not mark or not state:

@@ -58,6 +58,7 @@ class Logins:
     grant_life_s: float = 28 * 86_400.0
     known: dict[str, StoredCredential] = field(default_factory=dict)
     over: dict[str, Over] = field(default_factory=dict)
+    arrived: dict[str, float] = field(default_factory=dict)  # when another login was first seen
 
     async def read(self, account_id: str) -> StoredCredential | None:
         """The account's credential as the vault has it now; raises `SecretError` when it cannot tell."""
@@ -88,16 +89,17 @@ class Logins:
             return
         self.known[account_id] = fresh
         over = self.over.get(account_id)
-        still_over = over is not None and over.fingerprint == fresh.fingerprint
-        same = old is not None and (old.secret, old.refresh_token) == (
-            fresh.secret,
-            fresh.refresh_token,
-        )
+        again = old is not None and old.granted_at != fresh.granted_at  # a token may be given anew
+        still_over = over is not None and over.fingerprint == fresh.fingerprint and not again
+        pairs = [(one.secret, one.refresh_token) for one in (old, fresh) if one is not None]
+        same = not again and len(pairs) == 2 and pairs[0] == pairs[1]
         told = bool(state.credential.ending)  # of the one before, or by the program's last run
         kind = "refreshed" if refreshed and not same else "expires"
         if not (still_over or refreshed or same) and (told or over is not None or old is not None):
             self.over.pop(account_id, None)
             kind = "logged_in" if _another(old, fresh) or told else "refreshed"
+            if kind == "logged_in":
+                self.arrived[account_id] = self.clock.now()
             log.info("account %s: it has another login or new tokens", state.account.name)
         self._tell(account_id, kind, fresh)
         if still_over:
@@ -162,6 +164,7 @@ class Logins:
     def forget(self, account_id: str) -> None:
         """There is no login for that account, or no such account."""
         self.over.pop(account_id, None)
+        self.arrived.pop(account_id, None)
         if self.known.pop(account_id, None) is not None:
             self.changed(account_id)
 
@@ -207,7 +210,9 @@ class Logins:
             return None
         for token in (found.secret, found.refresh_token):
             try:
-                reason = token and await asyncio.to_thread(self.journal.dead, digest(token))
+                reason = token and await asyncio.to_thread(
+                    self.journal.dead, digest(token), found.granted_at
+                )
             except StateError:
                 return None
             if reason:

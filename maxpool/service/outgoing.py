@@ -74,7 +74,7 @@ def _extra(
 
 def _for_account(job: Job, model: str, limits: Limits) -> tuple[RawHeaders, bytes]:
     """Headers and body for an account: the caller's own bytes unless its model map renames."""
-    if model == job.request.model or job.opaque:
+    if model == job.request.model or not job.request.model:
         return job.headers, job.body
     encoding = wire_headers.fields(job.headers).get("content-encoding", "")
     headers = [h for h in job.headers if h[0].lower() != b"content-encoding"]

@@ -67,6 +67,7 @@ class Refresher:
     settings: RefreshSettings
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)  # the origin that its owner confirmed
+    closing: bool = False
 
     # -- what others ask for -----------------------------------------------------------------------
 
@@ -114,7 +115,7 @@ class Refresher:
         found = await self.logins.read(account_id)
         if found is None:
             return "failed", "there is no stored login for it"
-        if before is not None and before != found:
+        if (before is not None and before != found) or self._arrived(account_id):
             return "refreshed", "there was a new login"
         if found.refresh_token is None:
             return "unchanged", "its token is not of the kind that is refreshed"
@@ -153,10 +154,11 @@ class Refresher:
             return
         asked = begun if self.renewal.broken_at is None else begun | states.keys()
         for account_id in [one for one in states if one in asked]:
-            held = await asyncio.to_thread(self.locks.acquire, account_id, 0.0)
-            if held is None:
-                continue  # another process is at it; whoever refreshes next looks again
+            held = None
             try:
+                held = await asyncio.to_thread(self.locks.acquire, account_id, 0.0)
+                if held is None:
+                    continue  # another process is at it; whoever refreshes next looks again
                 found = await self.logins.stored.read(account_id)
                 if found is not None and found.refresh_token is not None:
                     await self.renewal.sendable(account_id, found)
@@ -164,7 +166,8 @@ class Refresher:
             except MaxpoolError as error:
                 log.warning("account %s: %s", self.logins.name(account_id), error.message)
             finally:
-                held.release()
+                if held is not None:
+                    held.release()
 
     async def tick(self) -> None:
         """Begin what is due, look for new logins, and keep what is still to be kept."""
@@ -189,6 +192,7 @@ class Refresher:
 
         `hurry` ends the waiting: a refresh that is cut off then is named at the next start.
         """
+        self.closing = True
         hurried = self.tasks.spawn(hurry.wait(), "hurry", finish=False)
         while self.running and not hurry.is_set():  # each ends within `call_s`
             await asyncio.wait(
@@ -258,6 +262,8 @@ class Refresher:
             held = await asyncio.to_thread(self.locks.acquire, account_id, 0.0)
             if held is not None:
                 return held
+            if self.closing:  # nothing is lost by leaving it to the other process
+                return None
             await self.logins.clock.sleep(LOCK_POLL_S)
         return None
 
@@ -296,12 +302,13 @@ class Refresher:
 
     def _wanted(self, account_id: str, found: StoredCredential, instead_of: str | None) -> bool:
         """Whether a login as the vault has it now is to be refreshed, by us, now."""
-        enabled = self.logins.pool.states[account_id].enabled
-        if not enabled or account_id in self.logins.over or not self.logins.here(account_id):
+        state = self.logins.pool.states[account_id]
+        if not state.enabled or account_id in self.logins.over or not self.logins.here(account_id):
             return False
         if instead_of is not None:
             return found.secret == instead_of
-        return self._left_s(found) <= self.settings.ahead_s and self._may_try(account_id)
+        early_s = state.credential.early_s(self.settings.ahead_s)
+        return self._left_s(found) <= early_s and self._may_try(account_id)
 
     def _may_try(self, account_id: str) -> bool:
         """Whether no pause after a failure holds, and there is anything to be sent."""
@@ -309,6 +316,11 @@ class Refresher:
         if state is None or account_id in self.logins.over:
             return False
         return state.credential.retry_at <= self._now()
+
+    def _arrived(self, account_id: str) -> bool:
+        """Whether a look at the vault found another login a moment ago; told once."""
+        arrived_at = self.logins.arrived.pop(account_id, None)
+        return arrived_at is not None and self._now() - arrived_at < FORCED_GAP_S
 
     def _paused(self, account_id: str) -> bool:
         """Whether the last refresh failed, and nothing has made up for that yet."""

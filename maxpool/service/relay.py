@@ -29,6 +29,8 @@ from maxpool.wire.sse import Scanner
 from maxpool.wire.verdict import classify_answer, classify_error_event
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from maxpool.ports import RawHeaders, Reply
     from maxpool.service.downstream import Downstream
     from maxpool.service.limits import Limits
@@ -54,6 +56,7 @@ class Relay:
     scanner: Scanner = field(default_factory=Scanner)
     cost_usd: float | None = None  # as a header said; the answer itself may know better
     strip: EventFilter | None = None
+    reader: Callable[[bytes], bytes] | None = None  # of a whole answer: gives what goes on
 
     async def run(self) -> Outcome | Failed:
         """Relay the whole answer; `Failed` only while nothing of it has reached the caller."""
@@ -187,26 +190,43 @@ class Relay:
         except StreamCut as cut:
             return Failed(NetworkFailure(cut.kind))
         body = b"".join(held)
-        outcome = self._judge(body)
+        text = self._text(body)
+        outcome = self._judge(text)
         if isinstance(outcome, Garbage):
             return Failed(outcome, self.reply.status, self.headers, body)
         outcome = Success(self._priced(outcome.usage))
         if self.down.started:  # a stream was promised while the upstream answered with JSON
             return Failed(Garbage("json"))
-        await self.down.start(self.reply.status, self.headers)
+        headers, body = self._read(body, text)
+        await self.down.start(self.reply.status, headers)
         await self.down.finish(body)
         return outcome
 
-    def _judge(self, body: bytes) -> Success | Garbage:
+    def _read(self, body: bytes, text: bytes | Garbage | None) -> tuple[RawHeaders, bytes]:
+        """The answer as it goes on, after the reader has seen it: the same bytes unless it said so."""
+        if self.reader is None or not isinstance(text, bytes):
+            return self.headers, body
+        edited = self.reader(text)
+        if edited == text:
+            return self.headers, body
+        ours = (b"content-encoding", b"content-length")
+        headers = [h for h in self.headers if h[0].lower() not in ours]
+        return [*headers, (b"content-length", str(len(edited)).encode())], edited
+
+    def _text(self, body: bytes) -> bytes | Garbage | None:
+        """The decoded answer; None where it cannot be read, and is passed on as it came."""
         decoder = Decoder.of(self.encoding)
         if decoder is None:
-            return Success()  # an encoding nobody asked for: passed on, not read
+            return None  # an encoding nobody asked for
         text = decoder.feed(body)
         if decoder.overlong:
-            return Success()  # too long to be checked: passed on as it came
-        if self.encoding and not decoder.complete:
-            return Garbage("truncated")
-        return classify_answer(self.content_type, text)
+            return None
+        return Garbage("truncated") if self.encoding and not decoder.complete else text
+
+    def _judge(self, text: bytes | Garbage | None) -> Success | Garbage:
+        if text is None:
+            return Success()
+        return text if isinstance(text, Garbage) else classify_answer(self.content_type, text)
 
     async def _pass_on(self, held: list[bytes]) -> Outcome:
         """An answer too long to check: relayed as it comes."""

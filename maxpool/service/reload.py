@@ -78,7 +78,7 @@ class Reloader:
         self.restart_for = cold
         self.config, self.error, self.loaded_at = fresh, None, self.clock.now()
         self.reloads += 1
-        log.info("config: reloaded, %d accounts", len(fresh.accounts))
+        log.info("config: reloaded, accounts: %d", len(fresh.accounts))
         return True
 
     def notices(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from maxpool.core.lease import CredentialChange
-from maxpool.errors import SecretError
+from maxpool.errors import SecretError, StateError
 from maxpool.ports import Ambiguous, Rejected, Retryable, Secret, TokenPair
 from maxpool.service.logins import Over, digest
 from maxpool.service.origins import same_place
@@ -77,7 +77,7 @@ class Renewal:
             self._over(account_id, found, f"{moved}: {self.logins.again(account_id)}")
             return False
         if account_id in self.unended:
-            await self.ended(account_id)
+            await self._end(account_id)
         entries = [
             one
             for one in await asyncio.to_thread(self.journal.begun)
@@ -214,6 +214,12 @@ class Renewal:
 
     async def ended(self, account_id: str) -> None:
         """Have the journal know the end; until it does, nothing is sent for that account."""
+        try:
+            await self._end(account_id)
+        except StateError as error:  # it changes nothing about how the refresh ended
+            log.warning("the end of a refresh is not noted: %s. %s", error.message, error.hint)
+
+    async def _end(self, account_id: str) -> None:
         self.unended.add(account_id)
         await asyncio.to_thread(self.journal.end, account_id)
         self.unended.discard(account_id)

@@ -63,11 +63,13 @@ class Trail:
     own: Failed | None = None  # what the upstream said of the client's own login
     upstream_s: float = 0.0
     waited_s: float = 0.0  # in the queue, and in pauses before another try
+    seeks: bool = False  # for something of which nobody knows whose it is
+    missing: set[str] = field(default_factory=set)  # who said that they have no such thing
 
     def spent(self, limits: Limits) -> bool:
         """Whether nothing more may be sent; a first try that hung never keeps a second one away."""
         late = self.trying_s >= limits.trying_limit_s and self.sends > 1
-        return late or self.sends - self.unsent >= limits.max_sends
+        return late or self.sends - self.unsent - len(self.missing) >= limits.max_sends
 
     def network_spent(self, now: float, limits: Limits) -> bool:
         """Whether the network has failed for too long."""
@@ -78,10 +80,10 @@ class Trail:
 def then(outcome: Outcome, trail: Trail, account_id: str) -> Then:
     """What comes after this outcome on that account."""
     match outcome:
-        case RequestRejected(retry_other=True):
-            return Then.PASS if trail.others_asked else Then.OTHER_ONCE
-        case RequestRejected():
-            return Then.PASS
+        case RequestRejected(status=404) if trail.seeks:
+            return Then.NEXT
+        case RequestRejected(retry_other=other):
+            return Then.OTHER_ONCE if other and not trail.others_asked else Then.PASS
         case Overloaded():
             return Then.NEXT if account_id in trail.repeated else Then.SAME
         case AuthRejected():
@@ -101,6 +103,11 @@ def of_own_login(failed: Failed) -> Failed:
         return failed
     headers = failed.headers or ((b"content-type", b"application/json"),)  # it was an event
     return replace(failed, outcome=RequestRejected(401), status=401, headers=headers)
+
+
+def not_there(failed: Failed) -> bool:
+    """Whether the account said that it has no such thing: then nothing was done to any."""
+    return isinstance(failed.outcome, RequestRejected) and failed.outcome.status == 404
 
 
 def surely_unsent(failed: Failed) -> bool:

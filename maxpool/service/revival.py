@@ -109,6 +109,13 @@ class Revival:
         self.pool.credential(account_id, CredentialChange("logged_in"), now)
         self.waiting.wake()
 
+    def clock_stepped(self, by_s: float, _now: float) -> None:
+        """The wall clock was set: pauses of its own last as long as before."""
+        self.asked_at += by_s
+        for chance in self.chances.values():
+            chance.at += by_s
+            chance.given_at += by_s
+
     def notices(self) -> tuple[str, ...]:
         """A sentence for each account without a secret."""
         return tuple(self.missing.values())

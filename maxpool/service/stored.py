@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from maxpool.errors import SecretError
+from maxpool.errors import MaxpoolError, SecretError
 from maxpool.ports import Secret
 from maxpool.wire.credential import decode, encode
 
@@ -55,7 +55,8 @@ class StoredLogins:
             return found
         if found == waiting.earlier:
             return waiting.credential
-        self.unsaved.pop(account_id, None)  # somebody logged in, or out: that counts
+        if self.unsaved.get(account_id) is waiting:  # else a newer pair waits by now
+            del self.unsaved[account_id]  # somebody logged in, or out: that counts
         return found
 
     async def write(
@@ -76,9 +77,10 @@ class StoredLogins:
             if found != fresh:
                 secret = Secret(encode(fresh))
                 await asyncio.to_thread(self.vault.put, account_id, secret)
-        except SecretError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, this is the only such pair
             pause_s = min(waiting.pause_s * 2.0, LONGEST_PAUSE_S) if waiting else FIRST_PAUSE_S
-            told = error.message
+            ours = isinstance(error, MaxpoolError)
+            told = str(error) if ours else f"a fault: {type(error).__name__}"
             self.unsaved[account_id] = Unsaved(fresh, replaced, told, now + pause_s, pause_s)
         else:
             self.unsaved.pop(account_id, None)

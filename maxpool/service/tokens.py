@@ -36,11 +36,13 @@ class Credential:
     """The header that authorizes a call, ready to send; `oauth` when the bearer needs its beta.
 
     `stale_at`: when to look for a newer one (epoch seconds); None: it is sent until it is refused.
+    `mode`: the `auth_header` it was made for.
     """
 
-    header: tuple[bytes, bytes] | None
+    header: tuple[bytes, bytes] | None = field(repr=False)
     oauth: bool
     stale_at: float | None = field(default=None, compare=False)
+    mode: str = field(default="auto", compare=False)
 
 
 @dataclass(slots=True)
@@ -60,11 +62,13 @@ class Tokens:
 
     async def bearer(self, account_id: str, destination: Destination) -> Credential:
         """The credential to send; raises `SecretError` when the reference gives none."""
-        found = self.ready.get(account_id)
-        if found is not None and (found.stale_at is None or self._ready(account_id) is not None):
+        found = self._ready(account_id, destination)
+        if found is not None:
             return found
         async with self.resolving.setdefault(account_id, asyncio.Lock()):
-            return self._ready(account_id) or await self._fresh(account_id, destination)
+            return self._ready(account_id, destination) or await self._fresh(
+                account_id, destination
+            )
 
     async def look(self, account_id: str, destination: Destination) -> Credential | None:
         """The same without any refresh; None for a login that needs its owner."""
@@ -82,9 +86,11 @@ class Tokens:
         inside = self.references.get(account_id, "").startswith((OWN, OPTIONAL))
         return self.refresher if inside else None
 
-    def _ready(self, account_id: str) -> Credential | None:
+    def _ready(self, account_id: str, destination: Destination) -> Credential | None:
         found = self.ready.get(account_id)
-        if found is None or found.stale_at is None or self.refresher is None:
+        if found is None or found.mode != destination.auth_header:  # the config may have changed it
+            return None
+        if found.stale_at is None or self.refresher is None:
             return found
         return found if self.refresher.logins.clock.now() < found.stale_at else None
 
@@ -93,7 +99,7 @@ class Tokens:
         stored = login.logins.known.get(account_id)
         if stored is None:
             if self.references.get(account_id, "").startswith(OPTIONAL):
-                return Credential(None, oauth=False)
+                return Credential(None, oauth=False, mode=destination.auth_header)
             again = login.logins.again(account_id)
             raise SecretError("nothing is stored for it", f"Run: {again}")
         if not login.logins.here(account_id):
@@ -121,13 +127,13 @@ class Tokens:
         mode = destination.auth_header if value else "none"
         header, oauth = authorization(value, mode)
         self._check_plan(account_id, value)
-        found = Credential(header, oauth)
+        found = Credential(header, oauth, mode=destination.auth_header)
         if self.references.get(account_id) == reference:  # else the config has changed meanwhile
             self.ready[account_id] = found
         return found
 
     def _check_plan(self, account_id: str, value: str) -> None:
-        of_plan = value.strip().startswith(PLAN_TOKEN)
+        of_plan = PLAN_TOKEN in value  # behind a word such as `Bearer`, too
         if of_plan and self.plans is not None and account_id not in self.plans:
             raise SecretError(
                 "this secret is a subscription's token",
@@ -202,4 +208,4 @@ def _made(stored: StoredCredential, destination: Destination) -> Credential:
     mode = destination.auth_header
     if mode == "auto" and (stored.profile is not None or stored.refresh_token is not None):
         mode = "bearer"
-    return Credential(*authorization(stored.secret, mode))
+    return Credential(*authorization(stored.secret, mode), mode=destination.auth_header)

@@ -59,7 +59,9 @@ class Traces:
 
     def begin(self, job: Job, now: float, limit: int) -> Trace:
         """Follow a request from now on; `limit`: how many are remembered, the oldest makes room."""
-        kind: Kind = "count_tokens" if job.counts_tokens else "other" if job.opaque else "messages"
+        kind: Kind = (
+            "count_tokens" if job.counts_tokens else "messages" if job.asks_model else "other"
+        )
         trace = Trace(job.request_id, kind, job.request, now)
         self.by_request[job.request_id] = trace
         self.limit = limit

@@ -23,6 +23,9 @@ ANSWER_TIMEOUT_S = 15.0
 """A person waits for it; what takes longer is not verified and works or fails at its first use."""
 
 MAX_ANSWER_BYTES = 1 << 20
+QUOTED, SHORTEST = 16, 6
+"""So much of a credential is more than the prefix of its kind; what is shorter stands in any text."""
+
 MODELS = "/v1/models?limit=1"
 ENDED = ("revoked", "expired", "disabled")
 """Words with which a 403 says that the credential is over, not merely too weak for this question."""
@@ -114,14 +117,14 @@ async def _ask(
     except StreamCut:
         return Unverified("its answer broke off")
     fields = {n.decode("latin-1").lower(): v.decode("latin-1") for n, v in reply.headers}
-    return _judged(reply.status, body) or _Answer(fields, body)
+    said = _message(body)
+    return _judged(reply.status, "" if _quotes(said, own) else said) or _Answer(fields, body)
 
 
-def _judged(status: int, body: object) -> Refused | Unverified | None:
+def _judged(status: int, said: str) -> Refused | Unverified | None:
     """What a status says of the credential; None when it is good."""
     if 200 <= status < 300:
         return None
-    said = _message(body)
     if status == 401 and "not supported" not in said:
         return Refused(f"it answered 401{f': {said}' if said else ''}")
     if status == 403 and any(word in said.lower() for word in ENDED):
@@ -144,6 +147,12 @@ async def _read(reply: Reply) -> object:
         return json.loads(b"".join(parts))
     except (ValueError, RecursionError):
         return None
+
+
+def _quotes(said: str, own: list[tuple[bytes, bytes]]) -> bool:
+    """Whether a service's words hold what was sent to it, which no screen or log may show."""
+    sent = (value.decode("latin-1").removeprefix("Bearer ") for _, value in own)
+    return any(value[:QUOTED] in said for value in sent if len(value) >= SHORTEST)
 
 
 def _message(body: object) -> str:

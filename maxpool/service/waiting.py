@@ -105,12 +105,12 @@ class WaitingRoom:
         parked = Parked(request, wait.ticket, size, Answer(self.gone, wait.ticket))
         self.parked[wait.ticket.id] = parked
         self._count(request.client_key, size)
-        began = self.clock.now()
+        began = self.clock.elapsed()
         self._set_alarm()
         try:
             return await parked.result
         finally:
-            self.held_s += self.clock.now() - began
+            self.held_s += self.clock.elapsed() - began
             self._remove(wait.ticket.id)
             self._left(parked)
 

@@ -41,7 +41,7 @@ def narrowed(request: LeaseRequest, fields: Mapping[str, str], pool: Pool) -> Le
             "invalid_request_error",
             f"{wanted[:80]!r} is a home and serves nothing here: {hint}",
         )
-    return replace(request, owner=found[0])
+    return replace(request, owner=found[0], owner_chosen=True)
 
 
 def _named(pool: Pool, name: str) -> list[str]:

@@ -12,6 +12,8 @@ from hashlib import sha256
 from typing import Any
 
 VERSION = 1
+FAR = 1e11
+"""Epoch seconds: later than any time that an entry can mean (the year 5138)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ def decode(text: str) -> StoredCredential:
         refresh_token=_text(data, "refresh_token"),
         expires_at=_time(data, "expires_at"),
         granted_at=_time(data, "granted_at"),
-        scopes=tuple(str(scope) for scope in data.get("scopes") or ()),
+        scopes=_words(data, "scopes"),
         profile=_text(data, "profile"),
         account_uuid=_text(data, "account_uuid"),
         organization_uuid=_text(data, "organization_uuid"),
@@ -92,4 +94,13 @@ def _time(data: dict[str, Any], key: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{key} is no time")  # noqa: TRY004
+    if not abs(value) < FAR:
+        raise ValueError(f"{key} is no time")
     return float(value)
+
+
+def _words(data: dict[str, Any], key: str) -> tuple[str, ...]:
+    value = data.get(key) or ()
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{key} is no list")  # noqa: TRY004
+    return tuple(str(one) for one in value)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from maxpool.core.lease import Reading, UsageReport
 from maxpool.core.ratelimit_unified import claim_window
-from maxpool.wire.statusline import usage_in
+from maxpool.wire.statusline import document, number, usage_in
+
+
+def told_at(data: bytes) -> float:
+    """When the status line wrote it; never where it does not say."""
+    found = number(document(data).get("at"))
+    return inf if found is None else found
 
 
 def report(data: bytes, now: float) -> UsageReport:

@@ -231,7 +231,8 @@ def rfc3339(at: float) -> str:
 
 
 def _envelope(kind: str, message: str) -> dict[str, object]:
-    return {"type": "error", "error": {"type": kind, "message": message}}
+    told = message.encode("utf-8", "replace").decode()  # a caller's word may hold half a character
+    return {"type": "error", "error": {"type": kind, "message": told}}
 
 
 def _clock(at: float, now: float, tz_offset_s: int) -> str:

@@ -49,6 +49,7 @@ async def test_its_own_path_under_its_own_names_is_answered():
         ("/", None, "GET", 404),
         ("/callback/more", None, "GET", 404),
         ("/favicon.ico", None, "GET", 404),
+        ("//[/callback", None, "GET", 404),
         ("http://evil.example/callback", None, "GET", 404),
         ("/callback", None, "POST", 404),
         ("/callback", None, "OPTIONS", 404),

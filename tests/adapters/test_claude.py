@@ -7,6 +7,7 @@ import json
 import pytest
 
 from maxpool.adapters import claude
+from maxpool.adapters.process import SECRET_KEY_VARIABLE
 
 
 def program(folder, text: str) -> str:
@@ -24,7 +25,7 @@ def test_it_is_found_on_the_path_or_where_a_variable_says(tmp_path):
 
 
 def test_it_runs_without_what_would_point_it_at_a_gateway(tmp_path, monkeypatch):
-    for name in claude.OURS:
+    for name in (*claude.OURS, SECRET_KEY_VARIABLE, "MAXPOOL_ADMIN_KEY"):
         monkeypatch.setenv(name, "from-the-pool")
     monkeypatch.setenv("KEPT", "yes")
     started = program(tmp_path, f'env > {tmp_path}/env; echo "$@" > {tmp_path}/args; exit 3')

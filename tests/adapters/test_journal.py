@@ -144,3 +144,13 @@ def test_any_thread_may_call(path):
     for thread in threads:
         thread.join()
     assert len(journal.begun()) == 8
+
+
+def test_a_token_buried_before_a_login_says_nothing_of_that_login(tmp_path):  # T5
+    journal = SqliteRefreshJournal(tmp_path / "logins.db")
+    journal.bury("a", "digest", "not allowed", 5.0)
+    assert journal.dead("digest", 5.0) == journal.dead("digest") == "not allowed"
+    assert journal.dead("digest", 6.0) is None
+    journal.bury("a", "digest", "not allowed", 7.0)
+    assert journal.dead("digest", 6.0) == "not allowed"
+    journal.close()

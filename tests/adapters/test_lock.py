@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -51,6 +52,18 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     with pytest.raises(StateError) as caught:
         lock_state_folder(tmp_path / "file" / "state")
     assert "MAXPOOL_HOME" in caught.value.hint
+
+
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(StateError, match=r"cannot write .*No space left") as caught:
+        lock_state_folder(tmp_path)
+    assert "Make room" in caught.value.hint
+    monkeypatch.undo()
+    lock_state_folder(tmp_path).release()
 
 
 @pytest.mark.skipif(not process.has_file_modes(), reason="no file modes here")

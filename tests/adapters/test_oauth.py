@@ -170,8 +170,9 @@ async def test_an_oauth_error_is_a_refusal(status):
     assert got == Rejected(error="invalid_grant", description="no more")
 
 
-async def test_an_error_in_an_envelope_of_its_own_is_understood():
-    body = {"type": "error", "error": {"type": "invalid_grant", "message": "gone"}}
+@pytest.mark.parametrize("word", ["invalid_grant", "invalid_grant_error"])
+async def test_an_error_in_an_envelope_of_its_own_is_understood(word):  # T5
+    body = {"type": "error", "error": {"type": word, "message": "gone"}}
     assert await refreshed(answering(400, body)) == Rejected(
         error="invalid_grant", description="gone"
     )

@@ -103,6 +103,14 @@ def test_a_place_that_does_not_answer_is_an_error_and_not_a_reason_to_begin_anot
     assert made.get("a") == SECRET
 
 
+def test_who_has_a_locked_keyring_and_no_key_is_told_both_ways_out(tmp_path, desktop):
+    desktop.locked = True
+    with pytest.raises(SecretError) as caught:
+        vault(tmp_path, desktop).put("a", SECRET)
+    assert caught.value.hint.startswith("Unlock the keyring, or use the encrypted file.")
+    assert "maxpool secrets init" in caught.value.hint
+
+
 def test_an_account_without_an_entry_needs_no_keyring(tmp_path, desktop):
     desktop.locked = True
     assert vault(tmp_path, desktop).get("a") is None
@@ -180,3 +188,18 @@ def test_an_entry_that_moves_while_it_is_read_is_found_where_it_went(tmp_path, d
     desktop.get_password = slow
     assert made.get("a") == SECRET
     assert made.listed() == {"a": "file"}
+
+
+@pytest.mark.parametrize("later", ["auto", "file", "keyring"])
+def test_what_was_removed_never_comes_back_as_an_older_entry(tmp_path, desktop, later):  # T1
+    made = with_key(vault(tmp_path, desktop))
+    made.put("a", Secret("used up"))
+    desktop.locked = True
+    vault(tmp_path, desktop, "file").put("a", SECRET)
+    vault(tmp_path, desktop, "file").delete("a")
+    desktop.locked = False
+    again = vault(tmp_path, desktop, later)
+    assert again.get("a") is None
+    assert "a" not in again.listed()
+    again.delete("a")
+    assert desktop.kept == {}

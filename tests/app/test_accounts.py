@@ -67,7 +67,7 @@ def test_a_name_that_is_taken_renames_nothing(tmp_path):
     for name in "ab":
         accounts.add_entry(path, {"name": name, "secret": f"env:{name.upper()}"})
     before = path.read_text()
-    with pytest.raises(ConfigError):
+    with pytest.raises(MaxpoolError, match="there is an account called 'b' already"):
         accounts.rename(path, "a", "b")
     assert path.read_text() == before
 

@@ -43,6 +43,17 @@ async def test_a_new_account_is_in_the_vault_and_then_in_the_config(tmp_path, mo
         assert "refresh-1" not in text
 
 
+async def test_an_oauth_login_that_gives_a_plan_s_token_serves_claude_code_only(
+    tmp_path, monkeypatch
+):
+    of_plan = replace(ME, secret="sk-ant-oat01-x", origin="https://api.example.com")
+    async with world(tmp_path, monkeypatch) as one:
+        found = log_in(one, "work", of_plan, base_url="https://api.example.com")
+        assert entries(one)["work"].serves == ("claude-code",)
+        assert "serves Claude Code only" in " ".join(found.notes)
+        assert "serves" not in " ".join(log_in(one, "here", replace(of_plan, secret="key")).notes)
+
+
 async def test_a_new_login_keeps_the_id_and_all_else(tmp_path, monkeypatch):
     async with world(tmp_path, monkeypatch) as one:
         first = log_in(one, "work", ME)

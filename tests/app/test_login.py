@@ -34,12 +34,14 @@ async def test_a_wrong_name_or_value_is_refused_before_anybody_signs_in(tmp_path
             Wish(name="-x", kind="api_key"),
             Wish(name="x", kind="api_key", base_url="ftp://x"),
             Wish(name="x", kind="api_key", base_url="http://far.example"),
-            Wish(name="x", kind="oauth", profile="unknown"),
             Wish(name="x", kind="api_key", plan="no plan"),
         ):
             with pytest.raises(ConfigError) as caught:
                 prepare(wish, one.config)
             assert caught.value.problems[0].path == "command line"
+        with pytest.raises(ConfigError) as caught:
+            prepare(Wish(name="x", kind="oauth", profile="unknown"), one.config)
+        assert caught.value.problems[0].message == "has no section [oauth.unknown]"
         assert one.config.read_text() == before
 
 

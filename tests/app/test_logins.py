@@ -92,10 +92,10 @@ async def test_the_status_page_tells_of_each_credential_and_counts_refreshes(tmp
 
 async def test_a_reload_changes_when_logins_are_refreshed(tmp_path):
     async with login_rig(tmp_path) as it:
-        it.clock.passed_s += 3600.0
+        it.clock.passed_s += 5 * 3600.0
         await it.tick()
         assert it.world.refreshes() == []
-        it.proxy.apply(config_of(it.upstream.url, refresh={"ahead": "7h"}))
+        it.proxy.apply(config_of(it.upstream.url, refresh={"ahead": "4h"}))
         await it.tick()
         assert len(it.world.refreshes()) == 1
 
@@ -143,3 +143,21 @@ def test_a_broken_journal_is_named(tmp_path):  # O2
     parts = refreshing(config, tmp_path)
     assert "logins.db.broken-1" in parts.notice
     assert parts.broken_at is not None
+
+
+async def test_a_run_time_account_gets_no_login_out_of_the_vault(tmp_path):  # X5
+    async with login_rig(tmp_path) as it:
+        left = replace(it.stored(), secret="left-behind", origin=FAR)
+        it.vault.put("gone", Secret(encode(left)))
+        given = {"name": "new", "id": "gone", "kind": "provider", "base_url": it.upstream.url}
+        assert (await it.admin("POST", "/accounts", given)).status == 201
+        found = await it.proxy.tokens.bearer("gone", it.proxy.destinations["gone"])
+        assert found.header is None
+
+
+async def test_another_way_of_sending_a_secret_counts_from_the_reload_on(tmp_path):
+    async with login_rig(tmp_path) as it:
+        assert (await it.post()).account == "max"
+        it.proxy.apply(config_of(it.upstream.url, entry={"auth_header": "x-token"}))
+        found = await it.proxy.tokens.bearer(LOGIN, it.proxy.destinations[LOGIN])
+        assert found.header == (b"x-token", it.stored().secret.encode())

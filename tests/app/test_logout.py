@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from maxpool.adapters.refreshlock import FileRefreshLocks
@@ -103,3 +105,13 @@ async def test_a_wrong_name_touches_nothing_and_the_nearest_is_told(tmp_path, mo
             prepare_logout("consle", one.config)
         assert caught.value.hint == "Did you mean console?"
         assert one.config.read_text() == before
+
+
+async def test_a_login_is_ended_only_where_it_came_from(tmp_path, monkeypatch):  # X5
+    async with world(tmp_path, monkeypatch, plan("juniper")) as one:
+        await signed_in(one)
+        logout = prepare_logout("work", one.config)
+        assert logout.credential is not None
+        elsewhere = replace(logout.credential, issuer="https://far.example")
+        assert await revoke(replace(logout, credential=elsewhere)) == "failed"
+        assert not [seen for seen in one.sim.requests if "revoke" in seen.path]

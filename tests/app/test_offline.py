@@ -79,6 +79,17 @@ def test_an_edit_is_made_first_and_counts(config):
     assert states(config) == {"a": "disabled", "b": "ready"}
 
 
+def test_a_state_that_cannot_be_read_leaves_the_config_as_it_is(config):
+    (config.parent / "state" / "state.db").mkdir(parents=True)
+    text = config.read_text()
+    with (
+        pytest.raises(StateError),
+        offline.changing(config, lambda _: config.write_text("") and None),
+    ):
+        pass
+    assert config.read_text() == text
+
+
 def test_what_fails_saves_nothing(config):
     def drain_two(*names: str) -> None:
         with offline.changing(config) as pool:
@@ -103,10 +114,14 @@ def test_a_moved_account_is_confirmed_and_one_that_has_not_moved_is_not(config):
         with pytest.raises(MaxpoolError, match="nothing to confirm"):
             pool.confirm(pool.find("b"))
     config.write_text(TWO.replace("b.example", "c.example"))
+    assert states(config) == {"a": "ready", "b": "locked_out"}
     with offline.changing(config) as pool:
+        with pytest.raises(MaxpoolError, match="locked"):
+            pool.command("reset", account_id)
         pool.confirm(pool.find("b"))
     with offline.changing(config) as pool:
         assert pool.origins.bound[account_id] == "https://c.example"
+    assert states(config) == {"a": "ready", "b": "ready"}
 
 
 def test_a_reset_vouches_for_no_dead_login(config):

@@ -90,7 +90,7 @@ async def test_only_the_first_callback_counts(tmp_path, monkeypatch):
 
 async def test_nobody_signing_in_ends_it_in_time(tmp_path, monkeypatch):  # T10
     async with signing(tmp_path, monkeypatch) as it:
-        with pytest.raises(MaxpoolError, match="nobody signed in within") as caught:
+        with pytest.raises(MaxpoolError, match=r"nobody signed in within 0\.05 s") as caught:
             await it.sign_in(timeout_s=0.05)
         assert "--timeout" in caught.value.hint
         late = await sent_back((await it.browser.attempts.get()).url, "juniper")

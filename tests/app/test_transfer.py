@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import stat
 import tomllib
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 
+from maxpool.adapters.journal import SqliteRefreshJournal
 from maxpool.adapters.lock import lock_state_folder
 from maxpool.app.transfer import export, import_bundle, read
 from maxpool.app.vault import lazy_vault
 from maxpool.config.load import load
 from maxpool.errors import MaxpoolError, StateError
 from maxpool.ports import Secret
-from maxpool.wire.credential import StoredCredential, encode
+from maxpool.wire.credential import StoredCredential, encode, fingerprint
 
 PHRASE = "ab" * 32
 """A random key: deriving one from words is meant to take long."""
@@ -35,6 +37,15 @@ secret = "env:OUTSIDE_KEY"
 [[accounts]]
 name = "new"
 """
+
+
+def test_a_file_that_is_no_export_is_called_that(tmp_path):
+    other = tmp_path / "other"
+    other.write_text("hello")
+    with pytest.raises(MaxpoolError, match=r"other is no whole file of `maxpool export`"):
+        read(other, PHRASE)
+    with pytest.raises(MaxpoolError, match="the pass phrase is too short"):
+        read(other, "short")
 
 
 def stored(secret: str, refresh: str | None = None) -> Secret:
@@ -155,3 +166,42 @@ def test_without_a_config_there_is_nothing_to_export(machine, tmp_path, monkeypa
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
     with pytest.raises(MaxpoolError, match="there is no config file"):
         export(tmp_path / "pool", PHRASE, move=False)
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_a_token_that_may_have_been_used_goes_nowhere(machine, tmp_path, dead):  # T1
+    journal = SqliteRefreshJournal(tmp_path / "old" / "state" / "logins.db")
+    if dead:
+        journal.bury("o", sha256(b"rt-1").hexdigest(), "invalid_grant", 1.0)
+    else:
+        journal.begin("o", fingerprint("rt-1"), 1.0)
+    journal.close()
+    found = export(tmp_path / "pool", PHRASE, move=True)
+    assert (found.moved, found.used) == ([], ["work"])
+    assert read(tmp_path / "pool", PHRASE).credentials.keys() == {"k"}
+    assert lazy_vault(load().config).get("o") == stored("at-1", "rt-1")
+
+
+def test_every_login_that_could_not_leave_is_named(machine, tmp_path):  # T11
+    path = tmp_path / "old" / "config.toml"
+    more = '[[accounts]]\nid = "p"\nname = "play"\nkind = "oauth"\noauth = "example"\n'
+    path.write_text(path.read_text() + more)
+    lazy_vault(load().config).put("p", stored("at-2", "rt-2"))
+    (tmp_path / "old" / "state" / "secrets.sealed.new" / "in the way").mkdir(parents=True)
+    with pytest.raises(MaxpoolError, match="work, play are in") as caught:
+        export(tmp_path / "pool", PHRASE, move=True)
+    assert "accounts disable play" in caught.value.hint
+
+
+def test_an_old_copy_never_takes_the_place_of_newer_tokens_of_the_same_login(machine, tmp_path):
+    old = StoredCredential(
+        secret="at-1", origin="https://a", refresh_token="rt-1", granted_at=5.0, expires_at=10.0
+    )
+    newer = replace(old, secret="at-2", refresh_token="rt-2", expires_at=20.0)
+    lazy_vault(load().config).put("o", Secret(encode(old)))
+    export(tmp_path / "pool", PHRASE, move=True)
+    lazy_vault(load().config).put("o", Secret(encode(newer)))
+    path = tmp_path / "old" / "config.toml"
+    done = import_bundle(read(tmp_path / "pool", PHRASE), path, replace=True)
+    assert done.credentials_kept == ["work"]
+    assert lazy_vault(load().config).get("o") == Secret(encode(newer))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from maxpool.adapters.refreshlock import FileRefreshLocks
 from maxpool.adapters.secretfile import Keys, SecretFile
 from maxpool.app.vault import (
     key_file,
@@ -160,3 +161,18 @@ def test_the_limits_of_the_config_reach_the_stores(tmp_path, env):
     assert (vault.keyring.timeout_s, vault.file.timeout_s, vault.preferred) == (1.0, 1.0, "file")
     assert isinstance(vault.file, SecretFile)
     assert isinstance(vault.file.keys, Keys)
+
+
+def test_a_refresh_that_runs_is_waited_for_before_its_key_goes(config, env, monkeypatch):  # T6
+    monkeypatch.setattr("maxpool.app.secretmove.LOCK_S", 0.1)
+    env["MAXPOOL_SECRET_KEY"] = KEY
+    vault = open_vault(config, environment=env)
+    login = Secret(encode(StoredCredential(secret="at", origin="https://a", refresh_token="rt")))
+    vault.put("a", login)
+    held = FileRefreshLocks(lazy_vault(config, environment=env).folder / "locks").acquire("a", 1.0)
+    assert held is not None
+    with pytest.raises(SecretError, match="is being refreshed"):
+        rekey(config, NEW_KEY, env)
+    assert vault.get("a") == login
+    held.release()
+    rekey(config, NEW_KEY, env)

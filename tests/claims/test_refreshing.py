@@ -15,7 +15,7 @@ import pytest
 from maxpool.ports import Secret
 from maxpool.sim.faults import HangFault
 from maxpool.wire.credential import encode
-from tests.refreshing import LOGIN, FolderVault, World, is_refresh, sign_in, world
+from tests.refreshing import LIFE_S, LOGIN, FolderVault, World, is_refresh, sign_in, world
 from tests.refreshing_child import LOST, STEPS
 from tests.rig import until
 
@@ -28,7 +28,8 @@ ROOT = Path(__file__).parents[2]
 def due(of: World, folder: Path) -> str:
     """Leave a login whose refresh is due and whose access token is valid; its fingerprint."""
     found = sign_in(of.sim, "max", of.url, of.clock.now())
-    found = replace(found, expires_at=of.clock.now() + 300.0)
+    now = of.clock.now()
+    found = replace(found, granted_at=now - LIFE_S, expires_at=now + 300.0)
     FolderVault(folder / "vault").put(LOGIN, Secret(encode(found)))
     return found.fingerprint
 

@@ -302,7 +302,7 @@ async def test_unknown_paths_and_methods_are_told_in_the_apis_shape():  # R21
         for path in (
             "/v1/complete",
             "/v1/messages/",
-            "/v1/messages/batches",
+            "/v1/messages/batches/a/b",
             "/v2",
             "/status/x",
             "/%2e%2e/etc",

@@ -64,6 +64,7 @@ def test_the_list_says_first_how_many_can_serve():
         "paused": True,
     }
     lines = text(listed(found, NOW)).splitlines()
+    assert text(listed({**found, "accounts": [account()]}, NOW)).startswith("1 of 1 account can")
     assert lines[0] == "2 of 3 accounts can serve, max-1 is preferred; the pool is paused."
     assert "57 %" in lines[3]
     assert lines[3].endswith("preferred")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from maxpool.adapters.lock import lock_state_folder
 from maxpool.cli import background
 from maxpool.errors import MaxpoolError, NotRunning
 from tests.cli.stub import serving
@@ -36,8 +37,14 @@ def test_a_server_that_answers_is_used(tmp_path: Path):
 
 def test_a_server_that_lives_and_does_not_answer_is_an_error(tmp_path: Path):
     tell(tmp_path, "http://127.0.0.1:1")
-    with pytest.raises(NotRunning):
+    with lock_state_folder(tmp_path), pytest.raises(NotRunning):
         background.answering(tmp_path)
+
+
+def test_the_pid_of_a_server_that_was_killed_may_be_anothers_by_now(tmp_path: Path):
+    lock_state_folder(tmp_path).release()
+    tell(tmp_path, "http://127.0.0.1:1")
+    assert background.answering(tmp_path) is None
 
 
 def test_the_last_words_of_a_server_that_did_not_start_are_told_and_no_older_ones(tmp_path: Path):

@@ -5,6 +5,7 @@ import sys
 from click.testing import CliRunner, Result
 
 from maxpool.cli.group import maxpool
+from tests.cli.operate import tell
 
 
 def env(*arguments: str, **variables: str) -> Result:
@@ -28,6 +29,12 @@ def test_the_three_variables_are_printed_with_their_why():
 
 def test_the_port_may_be_named():
     assert "http://127.0.0.1:4000" in env("--port", "4000").stdout
+
+
+def test_the_address_is_that_of_the_server_that_runs_unless_a_port_is_named(tmp_path):
+    tell(tmp_path, "http://127.0.0.1:4999")
+    assert "http://127.0.0.1:4999\n" in env(MAXPOOL_HOME=str(tmp_path)).stdout
+    assert "http://127.0.0.1:4000\n" in env("--port", "4000", MAXPOOL_HOME=str(tmp_path)).stdout
 
 
 def test_the_shell_is_the_users_own_unless_named():

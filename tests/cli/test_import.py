@@ -57,7 +57,10 @@ def test_a_file_that_is_none_is_told_in_one_line(run, tmp_path):
     (tmp_path / "pool").write_text("[[accounts]]")
     result = run()
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: the sealed text is damaged")
+    assert result.stderr.startswith(
+        f"Error: {tmp_path / 'pool'} is no whole file of `maxpool export`"
+    )
+    assert len(result.stderr.splitlines()) == 2
 
 
 def test_a_moved_login_tells_to_remove_the_file(tmp_path):  # T11

@@ -200,6 +200,20 @@ async def test_a_browser_elsewhere_is_answered_by_paste(tmp_path, monkeypatch): 
         assert kept(one, "work") is not None
 
 
+async def test_a_subscriptions_token_from_a_sign_in_brings_the_notice_too(tmp_path, monkeypatch):
+    async with world(tmp_path, monkeypatch, TOKEN) as one:
+        asked = ("login", "work", "--oauth", "demo", "--paste", "--base-url", "https://far.example")
+        with typing(*asked, env={}, cwd=tmp_path) as it:
+            await asyncio.to_thread(it.until, "address (hidden): ")
+            code = await pasted(address_in(it.seen), "juniper")
+            it.type(f"{code}\n")
+            await asyncio.to_thread(it.until, "[y/N]: ")
+            it.type("n\n")
+            assert await asyncio.to_thread(it.end) == 1
+        assert str(NOTICE_DATE) in it.seen
+        assert entries(one) == {}
+
+
 async def test_ctrl_c_ends_a_sign_in_and_leaves_a_terminal_that_shows_what_is_typed(
     tmp_path, monkeypatch
 ):
@@ -233,6 +247,19 @@ async def test_a_script_reads_the_code_from_a_pipe(tmp_path, monkeypatch):
         assert done.code == 1
         assert "another sign-in" in done.err
         assert entries(one) == {}
+
+
+async def test_a_missing_client_is_told_before_anybody_reads_the_notice(tmp_path, monkeypatch):
+    async with world(tmp_path, monkeypatch) as one:
+        monkeypatch.delenv("MAXPOOL_CLAUDE", raising=False)
+
+        def hands() -> tuple[int, str]:
+            with typing("login", "mine", "--home", env={"PATH": "/none"}, cwd=tmp_path) as it:
+                return it.end(), it.seen
+
+        code, seen = await asyncio.to_thread(hands)
+        assert (code, entries(one)) == (1, {})
+        assert seen.startswith("Error: Claude Code is not installed here")
 
 
 async def test_a_home_is_signed_in_by_its_own_client(tmp_path, monkeypatch):

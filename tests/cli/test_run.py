@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from maxpool.cli.server import ask
-from maxpool.config.running import running
+from maxpool.config.running import Running, running, used
 from tests.cli.stub import account, picture, serving
 
 if TYPE_CHECKING:
@@ -171,6 +171,42 @@ def test_a_server_that_does_not_run_is_started_and_stays(tmp_path: Path):
         assert ask(alive.url, "GET", "/healthz", headers={})[0] == 200
         assert say(tmp_path, "-p", "x").stderr == ""
         assert (tmp_path / "state" / "serve.log").stat().st_mode & 0o777 == 0o600
+    finally:
+        end(tmp_path)
+
+
+@pytest.mark.slow
+def test_two_at_once_share_the_server_that_one_of_them_starts(tmp_path: Path):
+    slow = tmp_path / "secret"  # the server tells its address once it has looked up its secrets
+    slow.write_text("#!/bin/sh\nsleep 1.5\necho x\n")
+    slow.chmod(0o700)
+    entry = f"[[accounts]]\nname = 'a'\nsecret = 'command:{slow}'\n"
+    config(tmp_path, f"[server]\nport = 0\n{entry}")
+    command = [sys.executable, "-m", "maxpool", "run", "--", "-p", "x"]
+    with subprocess.Popen(command, env=around(tmp_path), stdout=subprocess.PIPE) as first:
+        while not used(tmp_path / "state"):
+            assert first.poll() is None
+        second = say(tmp_path, "-p", "x")
+        first.communicate()
+    try:
+        assert (first.returncode, second.returncode) == (7, 7), second.stderr
+    finally:
+        end(tmp_path)
+
+
+@pytest.mark.slow
+def test_an_address_left_behind_keeps_no_server_from_being_started(tmp_path: Path):
+    port = free_port()
+    config(tmp_path, f"[server]\nport = {port}\n")
+    url = f"http://127.0.0.1:{port}"
+    left = json.dumps({"url": url, "pid": os.getpid()})  # its pid is another program's now
+    (tmp_path / "state" / "server.json").write_text(left)
+    (tmp_path / "state" / "server.lock").write_text(f"{os.getpid()}\n")
+    done = say(tmp_path, "-p", "x")
+    try:
+        alive = running(tmp_path / "state")
+        assert (done.returncode, alive is not None) == (7, True), done.stderr
+        assert alive != Running(url=url, pid=os.getpid())
     finally:
         end(tmp_path)
 

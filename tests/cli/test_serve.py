@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from maxpool.cli.group import maxpool
 from maxpool.cli.serve import announced, greeting
-from maxpool.config.load import Loaded, Overrides, load
+from maxpool.config.load import Loaded, load
 from maxpool.errors import BindError
 
 URL = "http://127.0.0.1:4000"
@@ -32,17 +32,6 @@ def test_the_greeting_says_where_for_whom_and_how_to_get_there(config):
     assert "2 accounts: a (api_key), b (api_key, disabled)" in text
     assert "ANTHROPIC_BASE_URL" in text
     assert "within 30 s" in text
-
-
-def test_an_address_from_the_command_line_is_told_to_the_commands_that_read_the_config(config):
-    moved = load(config, overrides=Overrides(port=4000))
-    text = "\n".join(greeting(moved, config, URL))
-    assert "env needs to be told: maxpool env --port 4000" in text
-    same = load(config, overrides=Overrides(port=3456))
-    for loaded in (same, load(config)):
-        assert "needs to be told" not in "\n".join(
-            greeting(loaded, config, "http://127.0.0.1:3456")
-        )
 
 
 def test_without_an_account_the_greeting_says_where_to_add_one(tmp_path):

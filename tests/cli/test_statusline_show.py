@@ -98,6 +98,14 @@ def test_outside_a_home_nothing_is_written(tmp_path: Path):
     assert not usage_path(tmp_path, "h").exists()
 
 
+def test_a_session_that_ends_its_writing_in_that_moment_spoils_no_line(tmp_path: Path):
+    env = around(tmp_path, CLAUDE_CONFIG_DIR=str(tmp_path / "homes" / "h"))
+    kept = usage_path(tmp_path, "h")
+    kept.parent.mkdir()
+    kept.with_name(f"{kept.name}.new").symlink_to(tmp_path / "gone")  # there, and then not
+    assert "50 %" in shown(told(50.0), env, NOW)
+
+
 def test_a_writer_that_was_killed_holds_nobody_up_for_long(tmp_path: Path):
     env = around(tmp_path, CLAUDE_CONFIG_DIR=str(tmp_path / "homes" / "h"))
     kept = usage_path(tmp_path, "h")

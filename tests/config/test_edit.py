@@ -117,6 +117,15 @@ def test_an_entry_is_removed_with_what_belongs_to_it_and_no_more(name, gone):
     assert edit.names(after, A) == [n for n in "abc" if n != name]
 
 
+def test_a_comment_above_a_table_of_a_removed_entry_takes_nothing_else_along():
+    entry = '[[accounts]]\nname = "x"\n# which model\n[accounts.models]\n"a" = "b"\n'
+    after = '[[accounts]]\nname = "y"\n'
+    assert edit.remove_entry(f"version = 1\n\n{entry}{after}", "accounts", "x") == (
+        f"version = 1\n\n{after}"
+    )
+    assert edit.remove_entry(f"version = 1\n\n{entry}", "accounts", "x") == "version = 1\n"
+
+
 def test_the_last_entry_goes_without_leaving_an_empty_list():
     assert edit.remove_entry('[[accounts]]\nname = "a"\n', A, "a") == ""
 

@@ -193,6 +193,14 @@ def test_a_refresh_is_due_ahead_of_the_expiry_and_no_more_after_it_happened():
     assert due(p, "refresh", NOW + 3_001) == []
 
 
+def test_a_clock_set_back_during_a_save_keeps_the_next_one_from_nobody():  # O7
+    p = pool("a")
+    p.command(Command("pause"), NOW)
+    p.clock_stepped(-HOUR, NOW - HOUR)
+    p.saved(0, NOW)  # the save began before the step
+    assert due(p, "save", NOW - HOUR + 1) == [None]
+
+
 def test_a_save_is_due_after_a_change_and_at_most_every_second():
     p = pool("a")
     p.saved(p.revision, NOW)

@@ -9,13 +9,15 @@ import pytest
 from maxpool.core.eligibility import (
     BY_EVENT,
     ELIGIBLE,
+    SPENT,
+    TOLD,
     Context,
     Reason,
     Unavailable,
     account_state,
     check,
     mismatch,
-    only_told,
+    only_for,
 )
 from maxpool.core.health import HealthState
 from maxpool.core.lease import OwnLogin, Reading
@@ -205,7 +207,16 @@ def test_a_clients_own_login_serves_its_own_requests_and_only_named_kinds_help_o
 def test_only_what_an_upstream_said_of_a_login_is_for_its_client_to_hear():
     mine = state(of=account("mine", kind="client"))
     mine.cool(Reason.FORBIDDEN, NOW + HOUR)
-    assert only_told(mine, ask(own=OWN), NOW, CTX)
-    assert not only_told(mine, ask(), NOW, CTX)
+    assert only_for(TOLD, mine, ask(own=OWN), NOW, CTX)
+    assert not only_for(TOLD, mine, ask(), NOW, CTX)
     mine.cool(Reason.NETWORK, NOW + 5)
-    assert not only_told(mine, ask(own=OWN), NOW, CTX)
+    assert not only_for(TOLD, mine, ask(own=OWN), NOW, CTX)
+
+
+def test_what_an_account_has_spent_says_nothing_against_what_it_holds():  # R19
+    spent = state(kind="api_key")
+    spent.cool(Reason.BILLING, NOW + HOUR)
+    assert only_for(SPENT, spent, ask(), NOW, CTX)
+    spent.cool(Reason.FORBIDDEN, NOW + HOUR)
+    assert not only_for(SPENT, spent, ask(), NOW, CTX)
+    assert not only_for(SPENT, state(), ask(owner="another"), NOW, CTX)

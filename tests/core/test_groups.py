@@ -115,6 +115,23 @@ def test_a_new_login_may_be_of_another_organisation():
     assert reason_of(p, "k1") == "rate_limited"
 
 
+def test_what_another_upstream_says_of_an_organisation_benches_nobody_here():  # S13
+    p = pool(
+        key("k0", upstream="https://gateway.example"), key("k1", upstream="https://api.example")
+    )
+    for name in ("k0", "k1"):
+        p.observe(name, of("o1"), NOW)
+    end(p, "k0", RateLimited(NOW + 40))
+    assert (reason_of(p, "k0"), reason_of(p, "k1")) == ("rate_limited", None)
+
+
+def test_an_account_that_moves_leaves_its_group():
+    p = keys_of("o1", "o1")
+    p.update(key("k0", upstream="https://elsewhere.example"), NOW)
+    end(p, "k0", RateLimited(NOW + 40))
+    assert (reason_of(p, "k1"), p.groups.members) == (None, {"o1": ["k1"]})
+
+
 def test_groups_survive_a_restart():  # S18
     p = keys_of("o1", "o1")
     saved = json.loads(json.dumps(p.snapshot(NOW)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -250,3 +251,14 @@ def test_logins_of_other_clients_are_no_accounts_to_anybody_else():
     found = p.acquire(ask(max_wait_s=0), NOW)
     assert isinstance(found, Refusal)
     assert (found.reason, dict(found.counts)) == ("no_accounts", {})
+
+
+@pytest.mark.parametrize(("price", "after_s"), [("never", None), ("after", 20.0)])
+def test_naming_a_paid_account_does_not_lower_its_price(price, after_s):  # X9
+    p = pool("a", key("k"), key_price=price, slots_per_account=1)
+    lease(p)
+    chosen = ask(owner="k", owner_chosen=True)
+    assert isinstance(p.acquire(chosen, NOW + 1), Wait)
+    assert isinstance(p.acquire(ask(owner="k"), NOW + 1), Lease)  # what it made belongs to it
+    if after_s is not None:
+        assert isinstance(p.acquire(replace(chosen, arrived_at=NOW), NOW + after_s), Lease)

@@ -207,6 +207,12 @@ def broken() -> list[Any]:
         {**good, "accounts": {"a": {**account, "shrunk": []}}},
         {**good, "accounts": {"a": {**account, "cooldowns": {"?": 1}}}},
         {**good, "accounts": {"a": {**account, "model_benches": {"m": []}}}},
+        {**good, "accounts": {"a": {**account, "total": {**account["total"], "requests": "x"}}}},
+        {**good, "accounts": {"a": {**account, "probing": {"count": None}}}},
+        {**good, "accounts": {"a": {**account, "credential": {"expires_at": []}}}},
+        {**good, "bindings": [{"key": 5, "home": "a", "last_used": NOW, "warm": {}}]},
+        {**good, "bindings": [{"key": "s", "home": "a", "last_used": NOW, "warm": {"a": [{}, 1]}}]},
+        {**good, "harm": {"moves": {}, "cache_tokens_lost": 0}},
     ]
 
 

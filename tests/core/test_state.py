@@ -10,7 +10,7 @@ from maxpool import QuotaExceeded
 from maxpool.core.eligibility import Reason
 from maxpool.core.lease import Reading
 from maxpool.core.settings import PoolSettings
-from maxpool.core.state import AccountState
+from maxpool.core.state import AccountState, Credential
 from tests.make import DAY, HOUR, NOW, account, ask, key, lease, pool
 
 SETTINGS = PoolSettings()
@@ -161,3 +161,11 @@ def test_a_clock_set_back_ends_the_ramp_rather_than_making_it_last():
     s.opened_at = NOW
     assert s.ramp_slots(NOW, SETTINGS) == 12
     assert s.ramp_slots(NOW - HOUR, SETTINGS) == 50
+
+
+def test_a_short_lived_token_is_renewed_after_half_its_life():
+    kept = Credential(expires_at=1300.0, granted_at=1000.0)
+    assert kept.early_s(600.0) == 150.0
+    kept.refreshed_at, kept.expires_at = 1200.0, 9000.0
+    assert kept.early_s(600.0) == 600.0
+    assert Credential(expires_at=9000.0).early_s(600.0) == 600.0

@@ -6,6 +6,7 @@ import pytest
 
 from maxpool import Internal, Lease, OwnLogin, Pool
 from maxpool.config.model import Config
+from maxpool.core import owners
 from maxpool.service.clientlogin import (
     FORGET_AFTER_S,
     NOBODY,
@@ -53,6 +54,14 @@ def test_a_login_is_known_by_its_fingerprint_and_by_nothing_else():
     assert of.pool.states[account_id].account.name == f"client {fingerprint(bearer('a'))}"
     assert bearer("a") not in repr(of)
     assert seen(of, "a") == account_id
+
+
+def test_nobody_stays_away_by_a_step_of_the_clock():  # O7
+    of = logins()
+    first, later = seen(of, "a"), NOW + 2 * FORGET_AFTER_S
+    of.clock_stepped(2 * FORGET_AFTER_S, later)
+    seen(of, "b", later)
+    assert first in known(of)
 
 
 @pytest.mark.parametrize(
@@ -173,3 +182,11 @@ def test_the_policy_is_what_the_config_says():
     assert (found.order, found.most) == ("last", 3)
     assert found.spill == frozenset({"subscription"})
     assert found.base_url == HERE
+
+
+def test_what_a_login_made_is_its_own_after_it_was_refreshed():  # R19
+    of = logins()
+    turn(of, "a", {ORG: "org"})
+    owners.seen(of.pool, ["file_1"], known(of)[0], NOW)
+    turn(of, "b", {ORG: "org"})
+    assert of.pool.owners.find("file_1", NOW) == f"client-{fingerprint(bearer('b'))}"

@@ -73,6 +73,16 @@ async def test_an_account_that_is_removed_meanwhile_harms_nobody():
         await until(it.idle)
 
 
+async def test_a_step_of_the_clock_is_no_time_that_was_spent_trying():  # O7
+    async with rig(upstream={"header_timeout_stream": 0.3}) as it:
+        it.sim.inject(HangFault(after=None), "a")
+        it.sim.inject(faults.status(500), "b", times=3)
+        answer = asyncio.ensure_future(it.post())
+        await until(lambda: it.asked() == ["a"])
+        it.proxy.probing.clock.follow(3600.0)
+        assert ((await answer).account, it.proxy.waiting.held_s) == ("c", 0.0)
+
+
 @pytest.mark.parametrize("kind", ["before headers", "after headers"])
 async def test_a_try_that_hung_longer_than_all_trying_may_take_still_fails_over(kind):
     fault = HangFault(after=None if kind == "before headers" else 0)

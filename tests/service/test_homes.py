@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from maxpool import Command
+from maxpool import Command, Pool
 from maxpool.core.account import HOME
 from maxpool.service.homes import RENEW_S, Homes, glance
 from maxpool.sim.clock import HandClock
@@ -16,8 +16,6 @@ from tests.make import DAY, HOUR, NOW, account, key, lease, pool, state_of, unif
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from maxpool import Pool
 
 
 @dataclass
@@ -49,6 +47,19 @@ def told(used: float, reset_at: float = NOW + HOUR) -> bytes:
 def beside(p: Pool, **usage: bytes) -> tuple[Homes, Folder]:
     folder = Folder(dict(usage))
     return Homes(p, folder, HandClock(NOW)), folder
+
+
+async def test_what_was_told_before_a_restart_is_as_old_as_it_is():
+    p = pool(home())
+    await beside(p, laptop=told(0.4))[0].tick()
+    again = Pool.restore(p.snapshot(NOW + 1), [home()], None, NOW + 600)
+    one, folder = beside(again, laptop=told(0.4))
+    one.clock = HandClock(NOW + 600)
+    await one.tick()
+    assert again.states["laptop"].quota.windows["5h"].read_at == NOW
+    folder.told["laptop"] = usage_text({"five_hour": Window(0.5, NOW + HOUR)}, "s", NOW + 599)
+    await one.tick()
+    assert again.states["laptop"].quota.windows["5h"].utilization == 0.5
 
 
 async def test_what_a_home_tells_is_known_of_it_and_is_no_probe():

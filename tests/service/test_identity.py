@@ -99,3 +99,10 @@ def test_somebody_elses_login_is_noticed():
     assert not is_another(known("a", **WORK), known("a", **WORK))
     key = known("a", "api_key", organization_uuid="work")
     assert not is_another(key, known("a", "api_key", organization_uuid="home"))
+
+
+def test_the_same_person_at_another_provider_is_another_login():  # X5
+    mine = known("a", **WORK, issuer="https://login.example")
+    theirs = known("b", **WORK, issuer="https://staging.example")
+    assert same_login(mine, [theirs]) is None
+    assert same_login(mine, [replace(theirs, credential=mine.credential)]) is not None

@@ -39,6 +39,7 @@ def test_a_pasted_code_counts_with_this_sign_ins_state(pasted):  # T10
         ("the-code#", "not whole"),
         ("", "nothing"),
         ("#the-state", "no code"),
+        ("https://[oops?code=a&state=the-state", "cannot be read"),
         ("x" * (MAX_ANSWER + 1), "too long"),
     ],
 )

@@ -169,3 +169,18 @@ async def test_a_login_that_was_taken_away_is_forgotten(logins):
     assert await logins.look("a") is None
     assert logins.known == {}
     assert logins.told == ["a", "a"]
+
+
+async def test_a_token_that_its_owner_logs_in_with_again_gets_another_chance(logins):  # T5
+    token = replace(LOGIN, secret="long-lived", refresh_token=None)
+    logins.put(token)
+    await logins.look("a")
+    logins.ended("a", "not allowed for now")
+    await logins.bury("a")
+    logins.clock.time = NOW + 60.0
+    again = replace(token, granted_at=NOW + 60.0)
+    logins.put(again)
+    assert await logins.look("a") == again
+    assert (state_of(logins.pool, "a"), logins.notices()) == ("ready", [])
+    logins.forget("a")
+    assert await logins.look("a") == again, "and after a restart, too"

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from maxpool.errors import StateError
 from maxpool.sim import faults
 from tests.refreshing import LIFE_S, LOGIN, is_refresh, login_rig, world
 from tests.rig import until
@@ -211,3 +212,64 @@ async def test_the_settings_say_when(tmp_path, given):
         it.clock.passed_s += 350.0
         await it.post()
         assert len(it.world.refreshes()) == 1
+
+
+async def test_a_refresh_whose_end_cannot_be_noted_has_not_failed(tmp_path, monkeypatch):  # T6
+    async with login_rig(tmp_path) as it:
+
+        def full(account_id: str) -> None:
+            raise StateError("the disk is full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(it.journal, "end", full)
+            await it.due()
+        assert (await it.status())["jobs"]["refresh"]["failures"] == 0
+        assert (await it.post()).account == "max"
+        it.clock.passed_s += LIFE_S
+        await it.tick()
+        assert len(it.world.refreshes()) == 2
+        assert it.journal.begun() == ()
+
+
+async def test_a_login_that_was_made_a_moment_ago_is_taken_and_not_refreshed(tmp_path):  # T12
+    async with login_rig(tmp_path) as it:
+        it.clock.passed_s += 600.0
+        fresh = it.sign_in()
+        await it.proxy.revival.look()
+        got = await it.admin("POST", "/accounts/max/refresh")
+        assert (got.status, it.world.refreshes(), it.stored()) == (200, [], fresh)
+
+
+async def test_a_server_that_ends_waits_for_no_lock_of_another_process(tmp_path):
+    async with login_rig(tmp_path) as it:
+        held = it.parts.locks.acquire(LOGIN, 0.0)
+        assert held is not None
+        it.clock.passed_s += LIFE_S - 300.0
+        await it.refresher.tick()
+        await asyncio.wait_for(it.parts.aclose(), 5.0)
+        held.release()
+        assert it.world.refreshes() == []
+
+
+async def test_a_token_that_lasts_minutes_only_is_not_refreshed_all_the_time(tmp_path):
+    async with login_rig(tmp_path) as it:
+        it.clock.passed_s += 60.0
+        it.sign_in(expires_at=it.clock.now() + 300.0)
+        await it.proxy.revival.look()
+        for _ in range(3):
+            it.clock.passed_s += 40.0
+            await it.tick()
+        assert it.world.refreshes() == []
+        it.clock.passed_s += 40.0
+        await it.tick()
+        assert len(it.world.refreshes()) == 1
+
+
+async def test_locks_that_cannot_be_used_stop_no_start(tmp_path):  # O4
+    async with login_rig(tmp_path) as it:
+        it.journal.begin(LOGIN, it.stored().fingerprint, it.clock.now())
+        (tmp_path / "locks").write_text("in the way")
+        await it.refresher.start()
+        assert (await it.post()).account == "max"
+        await it.due()
+        assert it.world.refreshes() == []

@@ -278,3 +278,38 @@ async def test_a_cost_header_counts_where_the_answer_itself_tells_none(chunks, k
     found = await Case(*chunks, kind=kind, cost_usd=0.25).run()
     assert isinstance(found, Success)
     assert found.usage.cost_usd == cost
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+async def test_a_reader_sees_a_whole_answer_in_the_clear_and_may_change_it(coding):
+    body, read = b'{"type":"message"}', []
+
+    def edit(text: bytes) -> bytes:
+        read.append(text)
+        return text + b" "
+
+    sent = gzip.compress(body) if coding else body
+    case = Case(sent, kind="application/json", coding=coding, reader=edit)
+    assert isinstance(await case.run(), Success)
+    assert (read, case.body) == ([body], body + b" ")
+    assert case.headers[b"content-length"] == b"%d" % len(case.body)
+    assert b"content-encoding" not in case.headers
+
+
+async def test_what_a_reader_leaves_as_it_is_goes_on_as_it_came():
+    sent = gzip.compress(b'{"type":"message"}')
+    case = Case(sent, kind="application/json", coding="gzip", reader=lambda text: text)
+    assert isinstance(await case.run(), Success)
+    assert (case.body, case.headers[b"content-encoding"]) == (sent, b"gzip")
+
+
+async def test_a_reader_sees_nothing_that_is_no_answer():
+    read: list[bytes] = []
+
+    def edit(text: bytes) -> bytes:
+        read.append(text)
+        return text
+
+    case = Case(b"<html>", kind="text/html", reader=edit)
+    assert await case.run() == Garbage("html")
+    assert not read

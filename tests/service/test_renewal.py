@@ -370,7 +370,7 @@ class NoGraves(SqliteRefreshJournal):
     def bury(self, account_id: str, token_digest: str, reason: str, at: float) -> None:
         raise StateError("the disk is full")
 
-    def dead(self, token_digest: str) -> str | None:
+    def dead(self, token_digest: str, since: float | None = None) -> str | None:
         return None
 
 

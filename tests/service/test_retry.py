@@ -20,7 +20,15 @@ from maxpool import (
     TransientFailure,
 )
 from maxpool.service.limits import Limits
-from maxpool.service.retry import Failed, Then, Trail, of_own_login, surely_unsent, then
+from maxpool.service.retry import (
+    Failed,
+    Then,
+    Trail,
+    not_there,
+    of_own_login,
+    surely_unsent,
+    then,
+)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +92,20 @@ def test_a_refused_bearer_of_its_own_is_the_clients_to_mend():
     event = of_own_login(Failed(AuthRejected(), 0, (), b"{}"))
     assert (event.status, dict(event.headers)) == (401, {b"content-type": b"application/json"})
     assert of_own_login(Failed(Burst(), 429)) == Failed(Burst(), 429)
+
+
+def test_who_seeks_goes_on_after_each_that_has_no_such_thing_however_many_there_are():  # R19
+    limits, trail = Limits(), Trail(began=0.0, seeks=True)
+    assert then(RequestRejected(404), trail, "a") is Then.NEXT
+    assert then(RequestRejected(400), trail, "a") is Then.PASS
+    assert then(RequestRejected(404), Trail(began=0.0), "a") is Then.PASS
+    trail.missing, trail.sends = {f"a{n}" for n in range(9)}, 9 + limits.max_sends - 1
+    assert not trail.spent(limits)
+    trail.sends += 1
+    assert trail.spent(limits)
+
+
+def test_only_a_404_says_that_it_is_not_there():
+    assert not_there(Failed(RequestRejected(404), 404))
+    assert not not_there(Failed(RequestRejected(400), 400))
+    assert not not_there(Failed(NetworkFailure(), 0))

@@ -134,6 +134,19 @@ async def test_a_command_that_gave_nothing_is_asked_again_after_a_minute():
     assert state_of(p, "a", revival.clock.now()) == "ready"
 
 
+async def test_a_clock_set_back_makes_no_pause_longer():  # O7
+    vault = Vault()
+    p, revival = _revival(vault, "command:a")
+    await revival.look()
+    await revival.tick()
+    revival.clock.advance(-3600)
+    revival.clock_stepped(-3600, revival.clock.now())
+    vault.secrets["a"] = "sk-ant-api03-0123456789"
+    revival.clock.advance(61)
+    await revival.tick()
+    assert state_of(p, "a", revival.clock.now()) == "ready"
+
+
 async def test_a_secret_that_was_away_for_a_while_is_no_refused_one():
     vault = Vault(a="sk-ant-api03-0123456789")
     p, revival = _revival(vault, "command:a")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +14,10 @@ from maxpool.ports import Secret
 from maxpool.service.stored import StoredLogins
 from maxpool.wire.credential import StoredCredential, encode
 from tests.refreshing import FolderVault
+from tests.rig import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OLD = StoredCredential(secret="at-1", origin="http://x", refresh_token="rt-1")
 NEW = replace(OLD, secret="at-2", refresh_token="rt-2")
@@ -91,3 +98,55 @@ async def test_an_entry_that_is_no_credential_is_an_error_that_quotes_nothing(st
     with pytest.raises(SecretError) as caught:
         await stored.read("a")
     assert "very-secret" not in str(caught.value)
+
+
+async def test_whatever_breaks_while_storing_the_only_pair_stays_in_memory(
+    stored, monkeypatch
+):  # T6
+    def break_down(name: str, value: Secret) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stored.vault, "put", break_down)
+        assert await stored.write("a", NEW, OLD, 0.0) == NEW
+    assert "RuntimeError" in stored.unsaved["a"].error
+    await stored.store("a", 1.0)
+    assert (stored.unsaved, await stored.read("a")) == ({}, NEW)
+
+
+class SlowVault(FolderVault):
+    """Its first answer comes when somebody lets it: `go` to look, `come` to say what was there."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.slow, self.go, self.seen, self.come = False, *(threading.Event() for _ in range(3))
+
+    def get(self, name: str) -> Secret | None:
+        if not self.slow:
+            return super().get(name)
+        self.slow = False
+        self.go.wait(5)
+        found = super().get(name)
+        self.seen.set()
+        self.come.wait(5)
+        return found
+
+
+async def test_a_read_that_was_overtaken_drops_no_pair_that_waits(tmp_path):  # T6
+    vault = SlowVault(tmp_path / "vault")
+    stored = StoredLogins(vault)
+    put(stored, OLD)
+    vault.full = True
+    await stored.write("a", NEW, OLD, 0.0)
+    vault.slow = True
+    reading = asyncio.ensure_future(stored.read("a"))
+    await until(lambda: not vault.slow)
+    vault.full = False
+    await stored.store("a", 1.0)
+    vault.go.set()
+    await asyncio.to_thread(vault.seen.wait, 5)
+    vault.full = True
+    await stored.write("a", OTHER, NEW, 2.0)
+    vault.come.set()
+    await reading
+    assert stored.unsaved["a"].credential == OTHER

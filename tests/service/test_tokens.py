@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -88,3 +89,9 @@ async def test_a_subscriptions_token_is_only_for_subscriptions():
     assert (await tokens.bearer("plan", HERE)).oauth
     with pytest.raises(SecretError, match="subscription"):
         await tokens.bearer("key", HERE)
+
+
+async def test_a_subscriptions_token_stays_one_behind_the_word_bearer():
+    tokens = Tokens(Source(ref="Bearer sk-ant-oat01-0123456789"), {"key": "ref"}, frozenset())
+    with pytest.raises(SecretError, match="subscription"):
+        await tokens.bearer("key", replace(HERE, auth_header="authorization"))

@@ -102,3 +102,10 @@ async def test_a_credential_is_never_sent_along_a_redirect(upstream):  # X5
         assert isinstance(found, Unverified)
         assert "redirects" in found.why
         assert not elsewhere.heads
+
+
+async def test_a_service_that_quotes_the_credential_is_not_quoted(upstream):  # O6
+    value = "sk-local-0123456789abcdef"
+    async with peer(replying(reply("401 No", error(f"unknown key {value}")))) as other:
+        found = await verify(upstream, Destination(base_url=other.url), Secret(value))
+        assert found == Refused("it answered 401")

@@ -9,6 +9,7 @@ from maxpool.adapters.clock import SystemClock
 from maxpool.core.eligibility import Reason
 from maxpool.core.pool import Pool
 from maxpool.core.settings import PoolSettings
+from maxpool.service.clockwatch import SteadyClock
 from maxpool.service.limits import Limits
 from maxpool.service.tasks import Tasks
 from maxpool.service.waiting import WaitingRoom
@@ -54,6 +55,19 @@ async def test_waiters_are_served_in_their_order_by_the_event_that_frees_a_slot(
     room.give_back(lease)
     assert isinstance(await second, Lease)
     assert room.empty()
+
+
+async def test_a_step_of_the_clock_is_no_time_that_somebody_waited():  # O7
+    room = Room()
+    room.waiting.clock = steady = SteadyClock(room.clock)
+    held = await room.take()
+    waiter = room.join()
+    await asyncio.sleep(0)
+    steady.follow(3600.0)
+    room.pool.clock_stepped(3600.0, steady.now())
+    room.give_back(held)
+    await waiter
+    assert room.waiting.held_s < 60.0
 
 
 async def test_a_waiter_that_leaves_frees_its_place():

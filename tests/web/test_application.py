@@ -38,3 +38,14 @@ async def test_the_small_pages_answer():
         assert (await it.send("HEAD", "/", {}, b"")).status == 200
         assert (await it.send("HEAD", "/api/hello", {}, b"")).status == 200
         assert (await it.get("/status.css")).fields["content-type"].startswith("text/css")
+
+
+async def test_an_allowed_path_never_stands_in_place_of_an_endpoint():
+    paths = ["/v1/files", "/v1/messages", "/v1/messages/batches", "/v1/pictures"]
+    version = {"anthropic-version": "2023-06-01"}
+    async with rig(server={"allowed_paths": paths}) as it:
+        assert (await it.get("/v1/files", version)).json["has_more"] is False
+        assert len(it.sim.requests) == 3, "all accounts were asked"
+        assert (await it.get("/v1/messages")).status == 405
+        assert (await it.get("/v1/pictures")).status == 404
+        assert it.sim.requests[-1].path == "/v1/pictures"

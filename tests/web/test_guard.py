@@ -162,3 +162,16 @@ async def test_a_clients_own_login_is_no_key_and_it_is_told_where_a_key_goes():
     assert await door.knock(authorization="Bearer sk-ant-oat01-mine") == 401
     with_key = {"authorization": "Bearer sk-ant-oat01-mine", "x_maxpool_key": "k1"}
     assert await door.knock(**with_key) == 200
+
+
+async def test_a_form_comes_in_only_as_an_upload_that_no_page_could_send():  # X1
+    form = {"content_type": "multipart/form-data; boundary=x"}
+    assert await Door().knock("POST", "/v1/files", **form) == 415
+    shown = [{"anthropic_version": "2023-06-01"}, {"x_api_key": "k"}, {"authorization": "Bearer k"}]
+    for header in shown:
+        assert await Door().knock("POST", "/v1/files", **form, **header) == 200
+        assert await Door().knock("POST", "/v1/files/", **form, **header) == 415
+        assert await Door().knock("POST", "/v1/messages", **form, **header) == 415
+    evil = {**form, **shown[0], "origin": "https://evil.example"}
+    assert await Door().knock("POST", "/v1/files", **evil) == 403
+    assert await Door().knock("POST", "/v1/files", **form, authorization="Basic eA==") == 415

@@ -47,10 +47,13 @@ def test_the_fingerprint_changes_with_the_refresh_token():
         '{"version": 1, "secret": 5}',
         '{"version": 1, "secret": "sk-ant-secret", "expires_at": "sk-ant-secret"}',
         '{"version": 1, "secret": "sk-ant-secret", "expires_at": true}',
+        '{"version": 1, "secret": "sk-ant-secret", "expires_at": NaN}',
+        '{"version": 1, "secret": "sk-ant-secret", "expires_at": 1%s}' % ("0" * 400),
+        '{"version": 1, "secret": "sk-ant-secret", "scopes": 5}',
         "[" * 100_000,
     ],
 )
 def test_what_is_no_entry_is_refused_without_quoting_it(text):
-    with pytest.raises(ValueError, match=r"entry|secret|expires_at") as caught:
+    with pytest.raises(ValueError, match=r"entry|secret|expires_at|scopes") as caught:
         decode(text)
     assert "sk-ant" not in str(caught.value)

@@ -154,3 +154,11 @@ def test_count_tokens_and_junk_count_as_no_usage():
         b'{"usage":null}',
     ):
         assert usage_of_body(body) == TokenUsage()
+
+
+@pytest.mark.parametrize("odd", [None, "c_1", {"id": 7}, {}])
+def test_the_container_of_an_answer_is_known_once_it_is_told(odd):
+    told = event("message_delta", delta={"container": {"id": "c_1"}})
+    later = event("message_delta", delta={"container": odd})
+    assert fed(event("message_start", message=START), later).container_id is None
+    assert fed(told, later).container_id == "c_1"

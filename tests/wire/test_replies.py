@@ -57,6 +57,11 @@ def test_an_error_has_the_apis_envelope_and_its_request_id():
     assert headers(answer) == {b"content-type": b"application/json", b"request-id": b"r1"}
 
 
+def test_half_a_character_in_a_callers_word_spoils_no_error():
+    body = json.loads(error(404, "not_found_error", "no key '\ud800'", request_id="r").body)
+    assert body["error"]["message"] == "no key '?'"
+
+
 def test_a_near_recovery_is_told_in_retry_after_rounded_up():
     answer = refused(Reason.QUOTA, 41.2)
     assert answer.status == 429

@@ -25,12 +25,12 @@ def ask(
     body: object = None, *, key_id: str | None = None, headers: dict[str, str] | None = None
 ) -> LeaseRequest:
     raw = body if isinstance(body, bytes) else json.dumps(PLAIN | (body or {})).encode()  # type: ignore[operator]
-    return read(headers or {}, raw, key_id=key_id, arrived_at=100.0)
+    return read(headers or {}, raw, key_id=key_id, arrived_at=100.0)[0]
 
 
 def test_a_real_claude_code_request_is_read_whole():
     row = captures.recorded("claude-code")
-    asked = read(captures.fields(row), captures.body(row), key_id="k1", arrived_at=5.0)
+    asked, _ = read(captures.fields(row), captures.body(row), key_id="k1", arrived_at=5.0)
     assert asked.session == f"k1:{captures.SESSION}"
     assert (asked.model, asked.program, asked.agent) == ("claude-opus-5-5", "claude-code", None)
     assert (asked.stream, asked.max_output_tokens, asked.arrived_at) == (True, 128000, 5.0)
@@ -40,7 +40,7 @@ def test_a_real_claude_code_request_is_read_whole():
 
 def test_a_sub_agent_shares_the_session_and_has_its_own_agent_id():
     row = captures.recorded("claude-code", "sub-agent")
-    asked = read(captures.fields(row), captures.body(row), key_id=None, arrived_at=0.0)
+    asked, _ = read(captures.fields(row), captures.body(row), key_id=None, arrived_at=0.0)
     assert asked.session == captures.SESSION
     assert asked.agent
 
@@ -48,7 +48,7 @@ def test_a_sub_agent_shares_the_session_and_has_its_own_agent_id():
 def test_codex_and_opencode_are_told_apart_by_their_own_session_headers():
     for client, session in (("codex", captures.SESSION), ("opencode", "ses_1")):
         row = captures.recorded(client)
-        asked = read(captures.fields(row), captures.body(row), key_id=None, arrived_at=0.0)
+        asked, _ = read(captures.fields(row), captures.body(row), key_id=None, arrived_at=0.0)
         assert (asked.session, asked.program) == (session, None)
 
 
@@ -179,7 +179,7 @@ def test_switches_only_narrow_and_junk_in_them_is_ignored():
 
 def test_a_call_that_never_streams_is_never_read_as_a_stream():
     raw = json.dumps(PLAIN | {"stream": True}).encode()
-    assert not read({}, raw, key_id=None, arrived_at=0.0, stream_allowed=False).stream
+    assert not read({}, raw, key_id=None, arrived_at=0.0, stream_allowed=False)[0].stream
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw", "identity"])
