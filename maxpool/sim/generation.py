@@ -44,7 +44,12 @@ def generate(world: World, visit: Visit, face: Face) -> Delivery:
     usage = state.admit(prompt, answer.output_tokens, now)
     if isinstance(usage, Problem):
         return world.refuse(visit, face, usage)
-    script = _script(world, visit, face, Reply(prompt=prompt, answer=answer, usage=usage, at=now))
+    organization = state.account.organization_id
+    container = world.shelves.container_for(organization, prompt)
+    if prompt.threaded:
+        world.shelves.of(organization).threads.add(f"msg_{answer.id}")
+    reply = Reply(prompt=prompt, answer=answer, usage=usage, at=now, container=container)
+    script = _script(world, visit, face, reply)
     return world.deliver(visit, script, lambda gone: state.leave(gone=gone))
 
 
@@ -81,7 +86,10 @@ def _prompt(world: World, visit: Visit, face: Face, state: SimState) -> Prompt |
         if problem is not None:
             return problem
     body = read_body(world, visit)
-    return body if isinstance(body, Problem) else face.read(body)
+    prompt = body if isinstance(body, Problem) else face.read(body)
+    if isinstance(prompt, Problem):
+        return prompt
+    return world.shelves.of(state.account.organization_id).fault_of(prompt) or prompt
 
 
 def _script(world: World, visit: Visit, face: Face, reply: Reply) -> Script:

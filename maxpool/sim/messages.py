@@ -14,6 +14,7 @@ from maxpool.sim.answers import Block, sign
 from maxpool.sim.problems import Problem, invalid_request
 from maxpool.sim.promptcache import Life, Piece
 from maxpool.sim.prompts import Frame, FrameKind, Prompt, Tool, chunks, dump, text_of
+from maxpool.sim.ratelimits import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 VERSIONS = ("2023-06-01", "2026-10-21")
 REMOVED_2026_10_21 = ("temperature", "top_p", "top_k")
 MAX_BREAKPOINTS = 4
+CONTAINER_LIFE_S = 1800.0
 BAD_SIGNATURE = "Invalid `signature` in `thinking` block"
 
 
@@ -56,6 +58,7 @@ class MessagesFace:
             tools=_tools(body.get("tools")),
             thinking=_thinking(body.get("thinking")),
             stop_sequences=tuple(s for s in body.get("stop_sequences") or () if isinstance(s, str)),
+            **_held(body),
         )
 
     def _fault_of(self, body: Mapping[str, Any]) -> Problem | None:
@@ -81,6 +84,7 @@ class MessagesFace:
         delta = {
             "stop_reason": reply.answer.stop_reason,
             "stop_sequence": reply.answer.stop_sequence,
+            **_container(reply),
         }
         usage = _usage(reply.usage, reply.usage.output)
         out.append(_frame("message_delta", "finish", delta=delta, usage=usage))
@@ -168,6 +172,27 @@ def _asked(messages: list[dict[str, Any]]) -> str:
     return ""
 
 
+def _held(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What the request names of things that its account holds."""
+    container, thread = body.get("container"), body.get("thread")
+    named = container.get("id") if isinstance(container, dict) else container
+    tools = body.get("tools") or ()
+    runs = any(str(t.get("type", "")).startswith("code_exec") for t in tools if isinstance(t, dict))
+    blocks = (
+        b for one in body["messages"] if isinstance(one["content"], list) for b in one["content"]
+    )
+    sources = ((b.get("source") or b) for b in blocks if isinstance(b, dict))
+    files = (s.get("file_id") for s in sources if isinstance(s, dict))
+    threaded = isinstance(thread, dict)
+    return {
+        "files": tuple(f for f in files if isinstance(f, str)),
+        "container": named,
+        "in_container": runs or container is not None,
+        "threaded": threaded,
+        "goes_on": thread.get("previous_message_id") if isinstance(thread, dict) else None,
+    }
+
+
 def _tools(tools: object) -> tuple[Tool, ...]:
     if not isinstance(tools, list):
         return ()
@@ -253,6 +278,7 @@ def _envelope(
     reply: Reply, content: list[dict[str, Any]], stop_reason: str | None, *, output: int
 ) -> dict[str, Any]:
     return {
+        **(_container(reply) if stop_reason else {}),
         "id": f"msg_{reply.answer.id}",
         "type": "message",
         "role": "assistant",
@@ -268,6 +294,14 @@ def _envelope(
             },
             "service_tier": "standard",
         },
+    }
+
+
+def _container(reply: Reply) -> dict[str, Any]:
+    if reply.container is None:
+        return {}
+    return {
+        "container": {"id": reply.container, "expires_at": rfc3339(reply.at + CONTAINER_LIFE_S)}
     }
 
 

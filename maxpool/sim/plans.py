@@ -164,6 +164,9 @@ class SimSettings:
     gzip: bool = False  # compress where the client accepts it
     body_limit_bytes: int = 32 * 1024 * 1024
 
+    # Batches
+    batch_takes_s: float = 0.0  # from its making to its end
+
     # OAuth
     oauth_client_id: str = "maxpool-demo"
     access_token_life_s: float = 28_800.0

@@ -53,6 +53,11 @@ class Prompt:
     thinking: Literal["off", "shown", "omitted"] = "off"
     stop_sequences: tuple[str, ...] = ()
     include_usage: bool = False
+    files: tuple[str, ...] = ()  # named by their ids
+    container: str | None = None
+    in_container: bool = False  # it runs in one, named or new
+    threaded: bool = False
+    goes_on: str | None = None  # the answer after which its thread goes on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,7 @@ class Reply:
     answer: Answer
     usage: TokenUsage
     at: float
+    container: str | None = None
 
 
 class Face(Protocol):

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from maxpool.sim import endpoints, oauth_web
+from maxpool.sim import endpoints, oauth_web, resources
 from maxpool.sim.accounts import AccountBook, Truth
 from maxpool.sim.answers import Author, Prose
 from maxpool.sim.clock import WallClock
@@ -28,6 +28,7 @@ from maxpool.sim.plans import SimAccount, SimSettings
 from maxpool.sim.problems import Problem
 from maxpool.sim.prompts import dump
 from maxpool.sim.requests import RequestLog, SimRequest
+from maxpool.sim.shelf import Shelves
 from maxpool.sim.visits import World
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class SimUpstream:
         settings = settings if settings is not None else SimSettings()
         clock = clock if clock is not None else WallClock()
         book = AccountBook(accounts, settings, clock.now(), seed)
+        shelf_ids = random.Random(f"shelves:{seed}")
         people = tuple(state.account.name for state in book if state.account.of_plan)
         self._world = World(
             settings=settings,
@@ -72,6 +74,7 @@ class SimUpstream:
             log=RequestLog(settings.keep_requests, settings.keep_request_bytes),
             author=Author(settings, Prose(seed), seed),
             rng=random.Random(f"ids:{seed}"),
+            shelves=Shelves(lambda: f"{shelf_ids.getrandbits(72):018x}"),
         )
         self.app = Starlette(routes=self._routes())
 
@@ -101,6 +104,10 @@ class SimUpstream:
             self._world.accounts.named(account)
         self._world.faults.inject(fault, account, times, when)
 
+    def disturb(self, draw: Callable[[SimRequest], Fault | None]) -> None:
+        """Let `draw` say what happens to each model call that no scripted fault is meant for."""
+        self._world.faults.draw = draw
+
     def clear_faults(self) -> None:
         """Forget all scripted faults; those that have begun go on."""
         self._world.faults.clear()
@@ -122,6 +129,14 @@ class SimUpstream:
             Route("/v1/messages", self._model(messages_face), methods=["POST"]),
             Route("/v1/messages/count_tokens", small(endpoints.count_tokens), methods=["POST"]),
             Route("/v1/models", small(endpoints.models), methods=["GET"]),
+            Route("/v1/messages/batches", self._page(resources.batches), methods=ANY_METHOD),
+            Route(
+                "/v1/messages/batches/{path:path}",
+                self._page(resources.batches),
+                methods=ANY_METHOD,
+            ),
+            Route("/v1/files", self._page(resources.files), methods=ANY_METHOD),
+            Route("/v1/files/{path:path}", self._page(resources.files), methods=ANY_METHOD),
             Route("/v1/chat/completions", self._model(_chat), methods=["POST"]),
             Route("/v1/responses", self._model(_responses), methods=["POST"]),
             Route("/api/oauth/usage", small(endpoints.usage), methods=["GET"]),

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from maxpool.sim.plans import SimSettings
     from maxpool.sim.problems import HeaderList
     from maxpool.sim.prompts import Face
+    from maxpool.sim.shelf import Shelves
 
 DECODED_LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -79,6 +80,7 @@ class World:
     log: RequestLog
     author: Author
     rng: random.Random
+    shelves: Shelves
     count: int = 0
 
     async def receive(self, request: Request, owner: Callable[[SimRequest], str | None]) -> Visit:

@@ -18,8 +18,10 @@ from starlette.routing import Route
 
 from maxpool.errors import RequestError
 from maxpool.web.guard import Guard, Rules
+from maxpool.web.ownquestions import PROFILE, USAGE
 from maxpool.web.page import STYLE
 from maxpool.wire import replies
+from maxpool.wire.resources import place_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from maxpool.web.guard import Receive, Scope, Send
     from maxpool.web.messages import Messages
     from maxpool.web.models import Models
+    from maxpool.web.ownquestions import OwnQuestionPages
     from maxpool.web.status import StatusPages
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
@@ -40,6 +43,8 @@ class Surfaces:
     messages: Messages
     count_tokens: Messages
     models: Models
+    resources: Messages
+    own_questions: OwnQuestionPages
     status: StatusPages
     admin: Admin
     open_paths: tuple[str, ...] = ()
@@ -64,6 +69,8 @@ def application(
         Route("/readyz", status.readyz, methods=["GET"]),
         Route("/api/hello", status.hello, methods=["GET", "HEAD"]),
         Route("/", status.root, methods=["GET", "HEAD"]),
+        Route(USAGE, surfaces.own_questions.usage, methods=["GET"]),
+        Route(PROFILE, surfaces.own_questions.profile, methods=["GET"]),
         *surfaces.admin.routes(),
     ]
     app = Starlette(
@@ -82,8 +89,9 @@ def application(
     }
     if surfaces.passthrough is not None:
         # Exact, no patterns; never in place of an endpoint of our own.
-        direct = dict.fromkeys(surfaces.open_paths, surfaces.passthrough) | direct
-    return Guard(_Switch(app, direct), rules, new_id, admin_digest)
+        others = (path for path in surfaces.open_paths if place_of(path) is None)
+        direct = dict.fromkeys(others, surfaces.passthrough) | direct
+    return Guard(_Switch(app, direct, surfaces.resources), rules, new_id, admin_digest)
 
 
 @dataclass(slots=True)
@@ -96,9 +104,12 @@ class _Switch:
 
     app: Starlette
     direct: Mapping[str, Messages]
+    resources: Messages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self.direct.get(scope["path"]) if scope["type"] == "http" else None
+        if endpoint is None and scope["type"] == "http" and place_of(scope["path"]) is not None:
+            endpoint = self.resources
         if endpoint is not None:
             await endpoint(scope, receive, send)
         else:
@@ -117,8 +128,8 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     elif error.status_code == 404:
         message = (
             f"maxpool has no {path}. It serves POST /v1/messages, POST /v1/messages/count_tokens, "
-            "GET /v1/models, GET /status and what stands under /admin; others only where "
-            "[server] allowed_paths lists them."
+            "/v1/messages/batches, /v1/files, GET /v1/models, GET /status and what stands under "
+            "/admin; others only where [server] allowed_paths lists them."
         )
     elif error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another method")

@@ -20,6 +20,7 @@ from maxpool.config.running import LOCAL_KEY
 from maxpool.errors import BindError, RequestError
 from maxpool.wire import headers as wire_headers
 from maxpool.wire import replies
+from maxpool.wire.resources import FILES
 
 if TYPE_CHECKING:
     from maxpool.config.model import Config
@@ -156,12 +157,15 @@ class Guard:
         if scope["method"] not in ("POST", "PUT", "PATCH"):
             return
         kind = fields.get("content-type", "").partition(";")[0].strip().lower()
+        # A page can send a form anywhere, yet not with a header of its own (Fetch standard, 4.8).
+        upload = kind == "multipart/form-data" and scope["path"] == FILES
+        if upload and ("anthropic-version" in fields or wire_headers.client_key(fields)):
+            return
         if kind != "application/json":
-            raise RequestError(
-                415,
-                "invalid_request_error",
-                "Send the request with the header `content-type: application/json`.",
-            )
+            how = "Send the request with the header `content-type: application/json`."
+            if upload:
+                how = "Send an upload with the header `anthropic-version`."
+            raise RequestError(415, "invalid_request_error", how)
 
     def _check_admin_key(self, fields: dict[str, str]) -> None:
         sent = wire_headers.admin_key(fields)

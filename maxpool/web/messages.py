@@ -89,7 +89,7 @@ class Messages:
         body = await read_body(receive, fields, self.bodies.sent)
         if body is None:
             return None
-        request = read(
+        request, asked = read(
             fields,
             body,
             key_id=scope["state"]["key_name"],
@@ -101,6 +101,7 @@ class Messages:
             request = replace(request, priority=most_urgent)
         request = self.forwarder.logins.own(request, fields, request.arrived_at or 0.0)
         request = narrowed(request, fields, self.forwarder.pool)
+        request, seeks = self.forwarder.owning.bind(request, asked.resources)
         streaming = request.stream and not self.counts_tokens
         return Job(
             method="POST",
@@ -111,6 +112,9 @@ class Messages:
             request_id=request_id,
             streaming=streaming,
             counts_tokens=self.counts_tokens,
+            named=asked.resources,
+            seeks=seeks,
+            tells="thread" if asked.threaded else "message",
         )
 
     def _patience(self, request: LeaseRequest, *, streaming: bool) -> LeaseRequest:
@@ -221,7 +225,7 @@ def _error(error: RequestError, request_id: str) -> replies.Answer:
         error.status, error.kind, str(error), request_id=request_id, should_retry=False
     )
     if error.status == 405:  # RFC 9110 section 15.5.6
-        return replace(answer, headers=(*answer.headers, (b"allow", b"POST")))
+        return replace(answer, headers=(*answer.headers, (b"allow", error.allow.encode())))
     return answer
 
 

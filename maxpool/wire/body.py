@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from maxpool.errors import RequestError
+from maxpool.wire.resources import files_of, held
 
 MAX_DECODED_BYTES: Final = 64 * 1024 * 1024
 MAX_MODEL_CHARS: Final = 256
@@ -48,6 +49,7 @@ class _Block(msgspec.Struct, gc=False):
     cache_control: msgspec.Raw = _RAW
     source: msgspec.Raw = _RAW
     image_url: msgspec.Raw = _RAW
+    file_id: msgspec.Raw = _RAW
     content: msgspec.Raw = _RAW
 
 
@@ -66,6 +68,8 @@ class _Loose(msgspec.Struct, gc=False):
     metadata: msgspec.Raw = _RAW
     cache_control: msgspec.Raw = _RAW
     prompt_cache_key: msgspec.Raw = _RAW
+    container: msgspec.Raw = _RAW
+    thread: msgspec.Raw = _RAW
 
 
 class _Strict(_Loose, gc=False):
@@ -118,8 +122,10 @@ class Body:
         "model",
         "needs",
         "prefix_digest",
+        "resources",
         "signed_thinking",
         "stream",
+        "threaded",
     )
 
     def __init__(self, told: _Loose, size: int) -> None:
@@ -133,6 +139,10 @@ class Body:
         self.signed_thinking = found.signed
         self.cache_ttl_s = found.cache_ttl_s
         self.prefix_digest = _prefix_digest(told)
+        self.resources = tuple(
+            dict.fromkeys((*found.resources, *held(told.container, told.thread)))
+        )
+        self.threaded = _starts(told.thread, b"{")
 
     def user_session(self) -> str | None:
         """`session_id` in `metadata.user_id`, which is JSON in a string (Claude Code 2.1.329)."""
@@ -184,6 +194,7 @@ class _Found:
     document_bytes: int = 0
     cache_ttl_s: float = CACHE_TTL_S
     needs: set[str] = field(default_factory=set)
+    resources: list[str] = field(default_factory=list)
 
 
 def plain(body: bytes, encoding: str, max_bytes: int) -> bytes:
@@ -295,8 +306,12 @@ def _walk_blocks(raw: msgspec.Raw, found: _Found, depth: int) -> None:
             found.needs.add("images")
             found.images += 1
             found.image_bytes += _base64_bytes(block)
+            found.resources += files_of(_RAW, block.source)
         elif kind == "document":
             found.document_bytes += _base64_bytes(block)
+            found.resources += files_of(_RAW, block.source)
+        elif kind == "container_upload":
+            found.resources += files_of(block.file_id, _RAW)
         _note_ttl(block.cache_control, found)
         _walk_blocks(block.content, found, depth + 1)
 

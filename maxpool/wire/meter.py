@@ -57,12 +57,14 @@ class Meter:
     content). `in_block`: a content block is open. `stopped`: a stop reason was given; `ended`:
     `message_stop` was seen. `error`: the data of an `error` event. `events`: how many so far.
     `cost_event`: the upstream's own event that says what the answer cost, where it has one.
+    `container_id`: the container it ran in, where it did.
     """
 
     __slots__ = (
         "_cost_event",
         "_settled",
         "_usage",
+        "container_id",
         "ended",
         "error",
         "events",
@@ -85,6 +87,7 @@ class Meter:
         self.error: bytes | None = None
         self.message_id: str | None = None
         self.model: str | None = None
+        self.container_id: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -137,13 +140,20 @@ class Meter:
         self._usage.update(_mapping(message.get("usage")))
         self.message_id = _text(message.get("id"))
         self.model = _text(message.get("model"))
+        self._container(message)
 
     def _message_delta(self, data: bytes) -> None:
         body = _mapping(_decoded(data))
         told = _mapping(body.get("usage"))
         self._usage.update((key, value) for key, value in told.items() if value is not None)
-        if _mapping(body.get("delta")).get("stop_reason") is not None:
+        delta = _mapping(body.get("delta"))
+        self._container(delta)
+        if delta.get("stop_reason") is not None:
             self.stopped = True
+
+    def _container(self, told: Mapping[str, object]) -> None:
+        found = _text(_mapping(told.get("container")).get("id"))
+        self.container_id = found or self.container_id
 
     def _message_stop(self, _: bytes) -> None:
         self.ended = True

@@ -35,8 +35,8 @@ def read(
     arrived_at: float,
     stream_allowed: bool = True,
     max_decoded_bytes: int = MAX_DECODED_BYTES,
-) -> LeaseRequest:
-    """What the pool may know of a request; raises `RequestError` 400 where it cannot be scheduled.
+) -> tuple[LeaseRequest, Body]:
+    """What the pool may know of a request, and its body as read; raises `RequestError` 400 where it cannot be scheduled.
 
     `fields`: lower-case header names. `body`: as it came; a `content-encoding` is decoded for
     reading, at most to `max_decoded_bytes` (413 beyond). `stream_allowed` is False for calls that
@@ -45,7 +45,7 @@ def read(
     """
     encoding = fields.get("content-encoding")
     asked = parse(body if encoding is None else plain(body, encoding, max_decoded_bytes))
-    return LeaseRequest(
+    request = LeaseRequest(
         model=asked.model,
         session=_session(fields, asked, key_id),
         agent=_bounded(fields.get("x-claude-code-agent-id")),
@@ -63,6 +63,7 @@ def read(
         arrived_at=arrived_at,
         max_wait_s=_seconds(fields.get("x-maxpool-max-wait")),
     )
+    return request, asked
 
 
 def program_of(fields: Mapping[str, str]) -> str | None:
@@ -70,6 +71,11 @@ def program_of(fields: Mapping[str, str]) -> str | None:
     if fields.get("x-app") == "cli" and fields.get("user-agent", "").startswith(_AGENTS):
         return "claude-code"
     return None
+
+
+def is_claude_code(fields: Mapping[str, str]) -> bool:
+    """Whether it says so of itself in a question that is no model call: there `x-app` is missing."""
+    return fields.get("user-agent", "").startswith(_AGENTS)
 
 
 def _session(fields: Mapping[str, str], asked: Body, key_id: str | None) -> str | None:
