@@ -136,14 +136,18 @@ class Scripted:
             return False
         if self.when is not None:
             return self.when(request)
-        return request.method == "POST" and request.path in INFERENCE_PATHS
+        return _model_call(request)
 
 
 @dataclass(slots=True)
 class FaultBook:
-    """The faults in the order they were written down; the first that fits happens."""
+    """The faults in the order they were written down; the first that fits happens.
+
+    `draw` says for any other model call what happens to it, for instance by lot.
+    """
 
     scripted: list[Scripted] = field(default_factory=list)
+    draw: Callable[[SimRequest], Fault | None] | None = None
 
     def inject(
         self,
@@ -158,6 +162,7 @@ class FaultBook:
     def clear(self) -> None:
         """Forget all faults."""
         self.scripted.clear()
+        self.draw = None
 
     def take(self, request: SimRequest) -> Fault | None:
         """The fault that happens to this request, counted as used."""
@@ -168,7 +173,13 @@ class FaultBook:
                     if scripted.left == 0:
                         self.scripted.remove(scripted)
                 return scripted.fault
+        if self.draw is not None and _model_call(request):
+            return self.draw(request)
         return None
+
+
+def _model_call(request: SimRequest) -> bool:
+    return request.method == "POST" and request.path in INFERENCE_PATHS
 
 
 # -- the rows of the outcome table, by name ----------------------------------------------------

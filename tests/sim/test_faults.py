@@ -39,6 +39,17 @@ def test_faults_happen_in_the_order_they_were_written() -> None:
     assert [book.take(request()), book.take(request())] == [first, second]
 
 
+def test_what_is_not_scripted_is_drawn_for_model_calls_until_faults_are_cleared() -> None:
+    book = FaultBook()
+    book.draw = lambda seen: faults.status(500) if seen.account == "a" else None
+    book.inject(CutFault(), times=1)
+    taken = [book.take(request(name)) for name in "aab"]
+    assert taken == [CutFault(), faults.status(500), None]
+    assert book.take(request(path="/v1/models", method="GET")) is None
+    book.clear()
+    assert book.take(request()) is None
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [("GET", "/v1/models"), ("POST", "/v1/oauth/token"), ("POST", "/v1/messages/count_tokens")],
