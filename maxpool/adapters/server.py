@@ -69,6 +69,11 @@ class Protocol(HttpToolsProtocol):
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Whichever way it ended, no timer keeps it: uvicorn leaves the idle one after a reset."""
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+
     def data_received(self, data: bytes) -> None:
         """Feed the parser; a head that grows beyond its bound is refused before it is complete."""
         if self._refusing:

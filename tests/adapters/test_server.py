@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
+import struct
 import time
+import weakref
 from contextlib import asynccontextmanager
 
 import pytest
@@ -340,3 +343,19 @@ async def test_a_connection_is_reused_for_the_next_request():
             writer.write(GET)
             assert b"200 OK" in await reader.readuntil(b"0\r\n\r\n")
         writer.transport.abort()
+
+
+async def test_a_connection_that_was_reset_is_let_go_at_once():
+    async with serving(hello) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(GET)
+        await reader.readuntil(b"0\r\n\r\n")
+        connection = weakref.ref(*server._open)
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        async with asyncio.timeout(1):
+            await server._open.none_left.wait()
+        await asyncio.sleep(0)
+        gc.collect()
+        assert connection() is None
