@@ -87,6 +87,13 @@ class Connection:
         self.http = httpcore2.AsyncHTTP11Connection(origin=origin, stream=socket)
         self.expiry: asyncio.TimerHandle | None = None
 
+    @property
+    def finished(self) -> bool:
+        """Whether the exchange is over and h11 holds no byte more than it: that would be taken for
+        the next answer, and belongs to nobody.
+        """
+        return self.http.is_idle() and not self.http._h11_state.trailing_data[0]
+
 
 class Shelf:
     """Idle connections by route, the most recently used first; and all that are in use."""
@@ -119,7 +126,7 @@ class Shelf:
         if connection not in self._busy:
             return
         self._busy.discard(connection)
-        if not (connection.http.is_idle() and connection.socket.usable):
+        if not (connection.finished and connection.socket.usable):
             connection.socket.abort()
             return
         self._idle.setdefault(connection.route, []).append(connection)
@@ -172,17 +179,21 @@ class Dialer:
     """Opens connections, trusting the system's authorities and those in `ca_file`."""
 
     def __init__(self, ca_file: str | None = None) -> None:
-        self._tls = _trust(ca_file)
+        self._tls = trust(ca_file)
         self._backend = SocketBackend()
 
     async def dial(self, route: Route, address: Address, timeout_s: float) -> Connection:
         """A new connection within `timeout_s`; raises httpcore2's errors, ValueError for a proxy."""
+        socket = await self.reach(route, address, timeout_s)
+        return Connection(route, socket, address.url().origin)
+
+    async def reach(self, route: Route, address: Address, timeout_s: float) -> SocketStream:
+        """The same with no HTTP on it yet."""
         try:
             async with asyncio.timeout(timeout_s):
-                socket = await self._reach(route, address)
+                return await self._reach(route, address)
         except TimeoutError as exc:
             raise httpcore2.ConnectTimeout(f"{route.host}:{route.port} did not answer") from exc
-        return Connection(route, socket, address.url().origin)
 
     async def _reach(self, route: Route, address: Address) -> SocketStream:
         if route.proxy is None:
@@ -218,7 +229,8 @@ async def _tunnel(socket: SocketStream, proxy: Proxy, address: Address) -> None:
         raise httpcore2.ProxyError(f"the proxy answered {response.status}")
 
 
-def _trust(ca_file: str | None) -> ssl.SSLContext:
+def trust(ca_file: str | None) -> ssl.SSLContext:
+    """Trust the system's authorities and those in `ca_file`; MaxpoolError when it cannot be used."""
     context = httpcore2.default_ssl_context()
     context.set_alpn_protocols(["http/1.1"])
     if ca_file is not None:

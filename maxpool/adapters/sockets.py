@@ -176,6 +176,15 @@ class SocketStream(httpcore2.AsyncNetworkStream, asyncio.Protocol):
         """The same, for httpcore."""
         self.abort()
 
+    def give_to(self, to: asyncio.Protocol) -> None:
+        """Let `to` have the connection from now on, and all that has been received unasked."""
+        self._transport.set_protocol(to)
+        to.connection_made(self._transport)
+        for data in self._chunks:
+            to.data_received(data)
+        if self._reading_paused and not self.ended:
+            self._transport.resume_reading()
+
     async def start_tls(
         self,
         ssl_context: ssl.SSLContext,

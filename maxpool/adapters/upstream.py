@@ -1,4 +1,4 @@
-"""The HTTP client of the data path: `ports.Upstream` over HTTP/1.1.
+"""The other HTTP client of the data path, `[upstream] client = "httpx"`: `ports.Upstream` over HTTP/1.1.
 
 httpx2's engine does the HTTP (`httpcore2.AsyncHTTP11Connection`, over h11) on connections of
 `adapters/connections`. It never follows a redirect, keeps no cookie, adds no header but framing,
@@ -30,6 +30,8 @@ ProxyLookup = Callable[[str, str], "str | None"]
 _FRAMING = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"expect"}
 )
+_BOTH = frozenset({b"content-length", b"transfer-encoding"})
+_VERSIONS = frozenset({b"HTTP/1.1", b"HTTP/1.0"})
 _QUOTE = re.compile(r":| b['\"]|\(?bytearray")
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
@@ -110,9 +112,9 @@ class HttpUpstream:
         except BaseException:
             self._drop(connection)  # cancelled: no await may stand between that and the close
             raise
-        if response.status == 101:
+        if (flaw := _flaw(response)) is not None:
             self._drop(connection)
-            return Unreachable(kind="protocol", detail="it switched protocols", sent=True)
+            return Unreachable(kind="protocol", detail=flaw, sent=True)
         connection.socket.replied()
         timeouts["read"] = call.idle_timeout_s  # httpcore reads it anew when the body begins
         return Reply(
@@ -187,6 +189,18 @@ def _request(
     return httpcore2.Request(
         call.method, url, headers=headers, content=call.body, extensions={"timeout": timeouts}
     )
+
+
+def _flaw(response: httpcore2.Response) -> str | None:
+    """What h11 lets pass and must not be believed, if anything."""
+    if response.status == 101:
+        return "it switched protocols"
+    if response.extensions["http_version"] not in _VERSIONS:
+        return "not a version of HTTP/1"
+    if {name.lower() for name, _ in response.headers} >= _BOTH:
+        # RFC 9112 section 6.3: it may be one answer smuggled inside another.
+        return "both a length and a transfer coding"
+    return None
 
 
 def _unreachable(exc: Exception, socket: SocketStream | None) -> Unreachable:

@@ -101,6 +101,7 @@ def _key_price(text: str) -> str:
 
 
 KeyPrice = Annotated[str, AfterValidator(_key_price)]
+HttpClient = Literal["builtin", "httpx"]
 Strategy = Literal[
     "cost",
     "sticky",

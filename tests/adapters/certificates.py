@@ -11,12 +11,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 
-def self_signed(folder) -> tuple[str, str, ssl.SSLContext]:
-    """Write `cert.pem` and `key.pem` into `folder`; return both paths and a server context."""
+def self_signed(folder, host=None) -> tuple[str, str, ssl.SSLContext]:
+    """Write `cert.pem` and `key.pem` into `folder`; return both paths and a server context.
+
+    `host`: the one name it is for, instead of this machine's.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
     now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    here = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName(host)] if host is not None else here
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -83,7 +85,7 @@ def replying(data, *, then_close=False) -> Any:
     return script
 
 
-def call(url, method="POST", body=b"{}", headers=(), connect=2.0, header=2.0, idle=2.0) -> Call:
+def call(url, method="POST", body=b"{}", headers=(), connect=20.0, header=20.0, idle=20.0) -> Call:
     return Call(
         method=method,
         url=url,
@@ -93,3 +95,45 @@ def call(url, method="POST", body=b"{}", headers=(), connect=2.0, header=2.0, id
         header_timeout_s=header,
         idle_timeout_s=idle,
     )
+
+
+def reset(writer) -> None:
+    """Close with a RST."""
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def saying(*pieces, then_close=False, rst=False) -> Any:
+    """A script: answer one request with `pieces`, each a packet of its own, then wait or leave."""
+
+    async def script(one, reader, writer):
+        await one.request(reader)
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        if rst:
+            reset(writer)
+        elif not then_close:
+            await one.left(reader)
+
+    return script
+
+
+def forwarding(port) -> Any:
+    """A script of a proxy: grant the tunnel and carry bytes both ways to `port`."""
+
+    async def pump(reader, writer) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.transport.abort()
+
+    async def script(one, reader, writer):
+        one.heads.append(await reader.readuntil(b"\r\n\r\n"))
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+
+    return script

@@ -9,6 +9,7 @@ import pytest
 from maxpool.adapters import sockets
 from maxpool.adapters.sockets import HIGH_WATER_BYTES, ConnectFailed, SocketBackend
 from tests.adapters.peers import peer
+from tests.rig import until
 
 
 async def silent(one, reader, writer):
@@ -21,7 +22,7 @@ async def test_a_name_with_a_dead_family_still_connects(monkeypatch):
 
     monkeypatch.setattr(sockets, "_addresses", addresses)
     async with peer(silent) as one:
-        stream = await SocketBackend().connect_tcp("both.test", one.port, timeout=2)
+        stream = await SocketBackend().connect_tcp("both.test", one.port, timeout=30)
         assert stream.usable
         stream.abort()
 
@@ -55,7 +56,7 @@ async def test_what_arrived_before_the_end_is_read_before_the_end():
 
     async with peer(script) as one:
         stream = await SocketBackend().connect_tcp("127.0.0.1", one.port)
-        await asyncio.sleep(0.03)
+        await until(lambda: stream.ended)
         assert not stream.usable
         assert [await stream.read(4), await stream.read(4), await stream.read(4)] == [
             b"abcd",
@@ -73,10 +74,11 @@ async def test_at_most_the_bound_and_one_read_are_buffered():
 
     async with peer(script) as one:
         stream = await SocketBackend().connect_tcp("127.0.0.1", one.port)
-        await asyncio.sleep(0.1)
+        await until(lambda: stream._buffered > HIGH_WATER_BYTES)
+        await asyncio.sleep(0.1)  # time in which more could come
         assert HIGH_WATER_BYTES < stream._buffered <= HIGH_WATER_BYTES + 256 * 1024
         for _ in range(40):
-            assert await stream.read(65536, timeout=1)
+            assert await stream.read(65536, timeout=30)
         stream.abort()
 
 
@@ -105,5 +107,33 @@ async def test_abort_may_be_called_again():
 
 async def test_a_host_that_is_no_name_is_a_dns_failure():
     with pytest.raises(ConnectFailed) as caught:
-        await SocketBackend().connect_tcp("a" * 70 + ".test", 1, timeout=2)
+        await SocketBackend().connect_tcp("a" * 70 + ".test", 1, timeout=30)
     assert caught.value.kind == "dns"
+
+
+async def test_a_connection_given_away_takes_along_what_came_unasked():
+    class Other(asyncio.Protocol):
+        def __init__(self) -> None:
+            self.received = b""
+            self.more = asyncio.Event()
+
+        def data_received(self, data: bytes) -> None:
+            self.received += data
+            if self.received.endswith(b"later"):
+                self.more.set()
+
+    async def script(one, reader, writer):
+        writer.write(b"early ")
+        await reader.readexactly(2)
+        writer.write(b"later")
+        await one.left(reader)
+
+    async with peer(script) as one:
+        stream = await SocketBackend().connect_tcp("127.0.0.1", one.port)
+        assert await stream.read(1) == b"e"
+        stream.give_to(other := Other())
+        assert other.received == b"arly "
+        await stream.write(b"go")
+        async with asyncio.timeout(1):
+            await other.more.wait()
+        stream.abort()
