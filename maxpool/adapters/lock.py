@@ -19,16 +19,31 @@ OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class FolderLock:
-    """A held lock; `release` gives it up. Idempotent."""
+    """A held lock; `release` gives it up. Idempotent.
+
+    Another process that is given the descriptor holds the same lock, and names itself by `claim`.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
 
+    @property
+    def descriptor(self) -> int:
+        """The open file that is locked; -1 once released."""
+        return -1 if self._descriptor is None else self._descriptor
+
+    def claim(self) -> None:
+        """Write this process's id into the file: it is the one that serves; raises OSError."""
+        text = f"{process.pid()}\n".encode("ascii")
+        os.pwrite(self.descriptor, text, 0)
+        os.ftruncate(self.descriptor, len(text))
+
     def release(self) -> None:
         """Give the lock up; the file stays (removing it would let two servers lock two files)."""
         if self._descriptor is not None:
-            with suppress(OSError):
-                os.ftruncate(self._descriptor, 0)
+            if _holder(self._descriptor) == process.pid():  # else it was handed on
+                with suppress(OSError):
+                    os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -61,8 +76,7 @@ def lock_state_folder(folder: Path) -> FolderLock:
             f"End it with {end}, or set MAXPOOL_HOME to another folder",
         ) from None
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{process.pid()}\n".encode("ascii"), 0)
+        FolderLock(descriptor).claim()
     except OSError as exc:
         os.close(descriptor)
         raise StateError(

@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+HANDOVER_VARIABLE = "MAXPOOL_HANDOVER"
+"""The descriptor by which a server process talks to the one that started it to take over."""
+
 SECRET_KEY_VARIABLE = "MAXPOOL_SECRET_KEY"  # noqa: S105 - a variable's name
 
 
@@ -28,6 +31,12 @@ def environment() -> Mapping[str, str]:
 def without_own_key(environment: Mapping[str, str]) -> dict[str, str]:
     """What a program that we start may see of ours: all but the key to the encrypted logins."""
     return {name: value for name, value in environment.items() if name != SECRET_KEY_VARIABLE}
+
+
+def take_handover() -> int | None:
+    """That descriptor, once: programs that this process starts must not see it."""
+    number = os.environ.pop(HANDOVER_VARIABLE, "")
+    return int(number) if number.isascii() and number.isdigit() else None
 
 
 def pid() -> int:

@@ -98,13 +98,19 @@ def first_time(folder: Path, what: str) -> bool:
 @contextmanager
 def address_told(folder: Path, url: str) -> Iterator[None]:
     """Tell commands where this server is reached, as long as it runs."""
-    path = folder / ADDRESS_NAME
-    _write(path, json.dumps({"url": url, "pid": process.pid()}) + "\n")
+    tell_address(folder, url)
     try:
         yield
     finally:
-        with suppress(OSError):
-            path.unlink()
+        with suppress(OSError, ValueError, LookupError, TypeError):
+            path = folder / ADDRESS_NAME
+            if json.loads(path.read_bytes())["pid"] == process.pid():  # else another took its place
+                path.unlink()
+
+
+def tell_address(folder: Path, url: str) -> None:
+    """Write where this server is reached; raises StateError."""
+    _write(folder / ADDRESS_NAME, json.dumps({"url": url, "pid": process.pid()}) + "\n")
 
 
 def _kept(folder: Path, name: str, fresh: str, what: str) -> KeptKey:

@@ -1,4 +1,4 @@
-"""Running a proxy: state folder, server, signals, drain."""
+"""Running a proxy: state folder, server, signals, drain, and handing over to another process."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import asyncio
 import gc
 import signal
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from maxpool.adapters import notify, process
 from maxpool.adapters.lock import lock_state_folder
 from maxpool.adapters.process import raise_open_files_limit
 from maxpool.adapters.server import Server
@@ -29,14 +31,20 @@ from maxpool.errors import StateError
 from maxpool.service.logs import set_up_logging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from maxpool.adapters.handover import Offer
+    from maxpool.adapters.homefiles import StateHomeFiles
+    from maxpool.app.takeover import Taken
     from maxpool.config.model import Config
 
-from maxpool.app import homes
+from maxpool.app import homes, takeover
 from maxpool.app.build import Maxpool, build
+from maxpool.app.handover import HandOver
 from maxpool.app.logins import refreshing
+from maxpool.app.standin import HURRY, RELOAD, STOP, StandIn
 from maxpool.app.vault import warnings
 
 OPEN_NOTE = (
@@ -46,59 +54,149 @@ OPEN_NOTE = (
 
 
 async def run(
-    loaded: Loaded, *, announce: Callable[[str], None], confirm: tuple[str, ...] = ()
+    loaded: Loaded,
+    *,
+    announce: Callable[[str], None],
+    confirm: tuple[str, ...] = (),
+    offer: Offer | None = None,
 ) -> int:
     """Serve until a signal says stop; returns the exit code.
 
     The first SIGTERM or SIGINT drains: waiters are answered, running answers finish up to
-    `[server] drain`. A second one ends at once.
+    `[server] drain`. A second one ends at once. With an `offer` a running server is taken over. Once
+    another process took over from this one, it waits for that one's end, unless a service manager was told.
     """
-    config = loaded.config
-    set_up_logging(config.logging.level, config.logging.format)
+    set_up_logging(loaded.config.logging.level, loaded.config.logging.format)
     raise_open_files_limit()
-    folder = derive.state_folder(config)
-    async with AsyncExitStack() as stack:
-        stack.enter_context(lock_state_folder(folder))
+    stand_in = await _Run(loaded, announce, confirm).serve(offer)
+    if stand_in is None:
+        return 0
+    gc.unfreeze()
+    gc.collect()  # it only waits now: what the server was made of is given back
+    return await stand_in.ended()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One process's time as the server."""
+
+    loaded: Loaded
+    announce: Callable[[str], None]
+    confirm: tuple[str, ...]
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    reload: Callable[[], object] = bool
+
+    async def serve(self, offer: Offer | None) -> StandIn | None:
+        """From the state folder's lock to the end of the drain; returns what is to be done then."""
+        config = self.loaded.config
+        folder = derive.state_folder(config)
+        taken = takeover.accept(offer, config, folder) if offer is not None else None
+        async with AsyncExitStack() as stack:
+            lock = stack.enter_context(taken.lock if taken else lock_state_folder(folder))
+            built = await self._build(folder)
+            if taken is not None:
+                await taken.begin(built)
+            stack.callback(_hide, homes.watch(built, folder), built)
+            server = _server(built, config, taken.sockets if taken is not None else ())
+            _on_signals(self._signalled)
+            built.operator.stop = self.stop.set
+            self.reload = built.reloader.reload
+            with suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+            await server.start()
+            _tell_address(stack, folder, server.url, self.announce)
+            leaving = HandOver(
+                built=built,
+                server=server,
+                lock=lock,
+                folder=folder,
+                loaded=self.loaded,
+                announce=self.announce,
+                heard=self._heard,
+                lifeline=taken.lifeline if taken is not None else None,
+            )
+            built.operator.hand_over = leaving.give
+            if taken is not None:
+                taken.serving(self._heard)
+            notify.ready()
+            settle_memory()
+            self._greet(built, server, taken, folder)
+            await _first({self.stop, leaving.passed})
+            await leaving.give_up()
+            if leaving.passed.is_set():
+                return await self._leave(leaving, taken)
+            await self._drain(built, server)
+            if leaving.lifeline is not None:
+                leaving.lifeline.say("exit 0\n")
+        return None
+
+    async def _build(self, folder: Path) -> Maxpool:
+        """The parts, with what the state folder remembers."""
+        loaded, config = self.loaded, self.loaded.config
         store = SqliteStateStore(folder / "state.db", newest_version=SNAPSHOT_VERSION)
         built = build(
             config,
             store=store,
             config_path=_config_file(loaded),
             load=lambda: load_config(loaded.path, overrides=loaded.overrides),
-            admin_digest=_admin_key(folder, announce).digest,
-            local_key=_client_key(config, folder, announce),
+            admin_digest=_admin_key(folder, self.announce).digest,
+            local_key=_client_key(config, folder, self.announce),
             refreshing=(logins := refreshing(config, folder)),
         )
+        logins.hurry = self.hurry
         built.notices += warnings(config)
-        built.bind_origins(confirm)
+        built.bind_origins(self.confirm)
         await logins.refresher.start()
         await built.revival.look()
-        stack.callback(homes.watch(built, folder).hide)
-        server = _server(built, config)
-        stop = _signals()
-        built.operator.stop = stop.set
-        with suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, built.reloader.reload)
-        await server.start()
-        settle_memory()
-        _tell_address(stack, folder, server.url, announce)
-        announce(server.url)
+        return built
+
+    def _greet(self, built: Maxpool, server: Server, taken: Taken | None, folder: Path) -> None:
+        if taken is not None:
+            me = process.pid()
+            self.announce(f"Process {me} took over from process {taken.before} at {server.url}.")
+        else:
+            self.announce(server.url)
         for notice in built.facts().notices:
-            announce(notice)
-        if not derive.key_required(config) and first_time(folder, "open-to-local-users"):
-            announce(OPEN_NOTE)
-        await stop.wait()
+            self.announce(notice)
+        if not derive.key_required(built.config) and first_time(folder, "open-to-local-users"):
+            self.announce(OPEN_NOTE)
+
+    async def _drain(self, built: Maxpool, server: Server) -> None:
+        """Stop for good: waiters are answered, running answers may finish."""
+        notify.stopping()
         running = built.pool.view(built.clock.now()).in_flight
         if running:
             answers = "1 running answer" if running == 1 else f"{running} running answers"
-            announce(
-                f"Stopping: {answers} may finish within {config.server.drain_s:g} s; "
+            self.announce(
+                f"Stopping: {answers} may finish within {built.config.server.drain_s:g} s; "
                 "another Ctrl-C ends at once."
             )
         built.waiting.close()
-        second = logins.hurry = _signals()
-        await hurry_or_drain(server, second)
-    return 0
+        await hurry_or_drain(server, self.hurry)
+
+    async def _leave(self, leaving: HandOver, taken: Taken | None) -> StandIn | None:
+        """Another process serves: finish what runs here, and tell what it still taught."""
+        stand_in = leaving.stand_in(self.hurry)
+        draining = [hurry_or_drain(leaving.server, self.hurry, passed_on=True)]
+        if taken is not None:  # what the one before it still tells goes through here
+            draining.append(taken.ended(leaving.built.config.server.drain_s, self.hurry))
+        await asyncio.gather(*draining)
+        await leaving.finish()
+        return stand_in
+
+    def _signalled(self) -> None:
+        (self.hurry if self.stop.is_set() else self.stop).set()
+
+    def _heard(self, letters: str) -> None:
+        """What the first process passes on: the same as signals that reach this one."""
+        for letter in letters:
+            if letter == STOP:
+                self.stop.set()
+            elif letter == HURRY:
+                self.hurry.set()
+            elif letter == RELOAD:
+                self.reload()
 
 
 def _admin_key(folder: Path, announce: Callable[[str], None]) -> KeptKey:
@@ -158,9 +256,9 @@ def settle_memory() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-async def hurry_or_drain(server: Server, second: asyncio.Event) -> None:
+async def hurry_or_drain(server: Server, second: asyncio.Event, *, passed_on: bool = False) -> None:
     """Stop; a second signal cuts the wait short."""
-    stopping = asyncio.ensure_future(server.stop())
+    stopping = asyncio.ensure_future(server.stop(passed_on=passed_on))
     hurry = asyncio.ensure_future(second.wait())
     await asyncio.wait({stopping, hurry}, return_when=asyncio.FIRST_COMPLETED)
     hurry.cancel()
@@ -169,19 +267,38 @@ async def hurry_or_drain(server: Server, second: asyncio.Event) -> None:
     await stopping
 
 
-def _server(built: Maxpool, config: Config) -> Server:
+def _hide(files: StateHomeFiles, built: Maxpool) -> None:
+    """Status lines show no more how the pool is, unless another process goes on telling."""
+    if built.keeper is not None and not built.keeper.handed_over:
+        files.hide()
+
+
+def _server(built: Maxpool, config: Config, sockets: Sequence[socket.socket]) -> Server:
     server = config.server
     tls = None
     if server.tls_cert is not None and server.tls_key is not None:
         tls = (str(server.tls_cert), str(server.tls_key))
-    return Server(built.app, host=server.host, port=server.port, graceful_s=server.drain_s, tls=tls)
+    return Server(
+        built.app,
+        host=server.host,
+        port=server.port,
+        sockets=sockets,
+        graceful_s=server.drain_s,
+        tls=tls,
+    )
 
 
-def _signals() -> asyncio.Event:
-    """An event that the next SIGTERM or SIGINT sets."""
-    event = asyncio.Event()
+def _on_signals(signalled: Callable[[], None]) -> None:
+    """Call that at each SIGTERM and SIGINT."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
-            loop.add_signal_handler(number, event.set)
-    return event
+            loop.add_signal_handler(number, signalled)
+
+
+async def _first(events: set[asyncio.Event]) -> None:
+    """Return when one of them is set."""
+    waiting = {asyncio.ensure_future(event.wait()) for event in events}
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for one in waiting:
+        one.cancel()

@@ -7,18 +7,20 @@ signals included: the first drains and ends with 0, the second ends at once.
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from maxpool.cli import claude_code
 from maxpool.cli.options import config_option
-from maxpool.config.environment import config_path, shell_name, state_folder
+from maxpool.config.environment import config_path, shell_name, state_folder, succeeds
 from maxpool.config.peek import peek
 from maxpool.config.running import client_key_file
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from maxpool.config.load import Loaded
@@ -56,13 +58,23 @@ def command(
     """
     from maxpool.config.load import Overrides, load
 
-    loaded = load(config_file, overrides=Overrides(host=host, port=port, log_level=log_level))
-    # After the config: its errors need none of the server, and show at once.
-    from maxpool.app.run import run
-    from maxpool.cli import loop
+    with _offer() as offer:
+        loaded = load(config_file, overrides=Overrides(host=host, port=port, log_level=log_level))
+        # After the config: its errors need none of the server, and show at once.
+        from maxpool.app.run import run
+        from maxpool.cli import loop
 
-    announce = partial(announced, loaded, config_file)
-    ctx.exit(loop.run(run(loaded, announce=announce, confirm=confirm)))
+        announce = partial(announced, loaded, config_file)
+        ctx.exit(loop.run(run(loaded, announce=announce, confirm=confirm, offer=offer)))
+
+
+def _offer() -> AbstractContextManager[Any]:
+    """What the server that started this one to take its place offers; None for an ordinary start."""
+    if not succeeds():
+        return nullcontext()
+    from maxpool.app.takeover import offer
+
+    return offer()
 
 
 def announced(loaded: Loaded, config_file: Path | None, text: str) -> None:

@@ -62,6 +62,11 @@ def admin_key(env: Mapping[str, str] | None = None) -> str | None:
     return (environ() if env is None else env).get("MAXPOOL_ADMIN_KEY") or None
 
 
+def succeeds(env: Mapping[str, str] | None = None) -> bool:
+    """Whether a running server started this process to take its place."""
+    return bool((environ() if env is None else env).get("MAXPOOL_HANDOVER"))
+
+
 def _folder(env: Mapping[str, str], variable: str, under_home: str, elsewhere: str) -> Path:
     # Written out for Linux, where the rule is one line (XDG base directory specification), so that
     # the quick commands need no import beyond the standard library.

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from maxpool.errors import StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from maxpool.core.pool import Pool
     from maxpool.ports import Clock, StateStore
     from maxpool.service.origins import Origins
@@ -35,6 +37,7 @@ class Keeper:
     hint: str = ""
     failing_since: float | None = None
     last_at: float | None = None
+    handed_over: bool = False  # another process saves from here on
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def tick(self) -> None:
@@ -45,7 +48,15 @@ class Keeper:
     async def save(self) -> None:
         """Write the snapshot; an older write that still runs goes first."""
         async with self.saving:
+            if not self.handed_over:
+                await self._save()
+
+    async def save_last(self, also: Callable[[], None]) -> None:
+        """Save for another process, and save no more; `also` runs in the moment of the snapshot."""
+        async with self.saving:
+            also()
             await self._save()
+            self.handed_over = True
 
     async def _save(self) -> None:
         now = self.clock.now()

@@ -13,11 +13,13 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any, cast
 
 from maxpool.config import derive
+from maxpool.config.identity import OWN_LOGINS
 from maxpool.core.account import CLIENT
 from maxpool.core.health import HealthState
 from maxpool.core.lease import Command, CredentialChange
 from maxpool.errors import MaxpoolError, RequestError
 from maxpool.ports import Secret
+from maxpool.service.clientlogin import ORIGIN
 from maxpool.service.editing import in_words
 from maxpool.service.roster import SETTINGS, read_entry
 
@@ -48,7 +50,8 @@ class Operator:
     """Carries out what the admin API asks. `settle` makes the roster's accounts the pool's.
 
     `bind_origins` takes the names of accounts whose new origin their owner confirms.
-    `stop` ends the server gracefully; None where nobody listens to that (the demo, a test).
+    `stop` ends the server gracefully, `hand_over` lets another process take its place; None where nobody
+    listens to that (the demo, a test).
     `probe` and `refresh` take an account id and return what came of it, in a sentence; they raise
     `MaxpoolError` when it could not be done. `editing` is None where there is no config file.
     `local_key`: the SHA-256 of the state folder's own client key, "" when there is none.
@@ -64,6 +67,7 @@ class Operator:
     bind_origins: Callable[[tuple[str, ...]], None]
     config_path: Path | None = None
     stop: Callable[[], None] | None = None
+    hand_over: Callable[[], Awaitable[dict[str, Any]]] | None = None
     probe: Callable[[str], Awaitable[str]] | None = None
     refresh: Callable[[str], Awaitable[str]] | None = None
     editing: Editing | None = None
@@ -105,6 +109,12 @@ class Operator:
         self.stop()
         return len(self.pool.running)
 
+    async def succeed(self) -> dict[str, Any]:
+        """Another process takes over without losing a connection; returns once that one serves."""
+        if self.hand_over is None:
+            raise _conflict("This server ends with the program that started it.")
+        return await self.hand_over()
+
     # -- accounts ----------------------------------------------------------------------------------
 
     def confirm(self, account_id: str) -> None:
@@ -115,6 +125,14 @@ class Operator:
         self.bind_origins((name,))
         log.info("by hand: account %s: its new base_url is confirmed", name)
         self.settle()
+
+    def confirm_logins(self) -> str:
+        """The same for clients' own logins, all together; returns the origin."""
+        if ORIGIN not in self.origins.locked:
+            raise _conflict("There is nothing to confirm: [upstream] base_url has not changed.")
+        self.bind_origins((OWN_LOGINS,))
+        log.info("by hand: the new base_url of clients' own logins is confirmed")
+        return self.origins.bound[ORIGIN]
 
     def account_id(self, wanted: str) -> str:
         """The id for an id or a unique name; 404 for nobody's, naming the nearest."""

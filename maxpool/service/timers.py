@@ -73,6 +73,14 @@ class Timers:
         """Begin to ring on the running event loop."""
         self._scheduler.start()
 
+    def pause(self) -> None:
+        """Ring no more, until `resume`; work that runs goes on."""
+        self._scheduler.pause()
+
+    def resume(self) -> None:
+        """Ring again."""
+        self._scheduler.resume()
+
     async def aclose(self) -> None:
         """Ring no more; work that runs goes on in `Tasks`. Idempotent."""
         if self._scheduler.running:

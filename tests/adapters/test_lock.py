@@ -82,3 +82,14 @@ def test_a_shared_folder_stays_shared(tmp_path):
     folder.chmod(0o1777)
     with lock_state_folder(folder):
         assert folder.stat().st_mode & 0o7777 == 0o1777
+
+
+def test_a_lock_that_was_handed_on_is_left_as_it_is(tmp_path):
+    with lock_state_folder(tmp_path) as lock:
+        (tmp_path / "server.lock").write_text("4242\n")  # the process that has it now
+        lock.release()
+        assert (tmp_path / "server.lock").read_text() == "4242\n"
+    with lock_state_folder(tmp_path) as lock:
+        (tmp_path / "server.lock").write_text("123456789\n")
+        lock.claim()
+        assert (tmp_path / "server.lock").read_text() == f"{os.getpid()}\n"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from hashlib import sha256
 
@@ -120,3 +121,10 @@ def test_something_is_told_once_per_state_folder(tmp_path):
     assert [first_time(tmp_path, "told") for _ in range(3)] == [True, False, False]
     assert first_time(tmp_path, "else")
     assert first_time(tmp_path / "missing", "told"), "what cannot be noted is told again"
+
+
+def test_the_address_of_whoever_took_over_stays(tmp_path):
+    with address_told(tmp_path, "http://127.0.0.1:1"):
+        other = json.dumps({"url": "http://127.0.0.1:1", "pid": os.getpid() + 1})
+        (tmp_path / "server.json").write_text(other)
+    assert (tmp_path / "server.json").read_text() == other

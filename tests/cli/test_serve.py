@@ -49,7 +49,7 @@ def test_what_the_server_says_later_is_printed_as_it_is(config, capsys):
 def test_the_command_line_reaches_the_server(config, monkeypatch):
     seen: list[Loaded] = []
 
-    async def run(loaded: Loaded, *, announce, confirm):
+    async def run(loaded: Loaded, *, announce, confirm, offer):
         seen.append(loaded)
         announce(URL)
         return 0
@@ -65,7 +65,7 @@ def test_the_command_line_reaches_the_server(config, monkeypatch):
 
 
 def test_an_address_that_is_taken_ends_with_words(config, monkeypatch):
-    async def run(loaded: Loaded, *, announce, confirm):
+    async def run(loaded: Loaded, *, announce, confirm, offer):
         raise BindError("port 3456 is taken", "Name another with --port")
 
     monkeypatch.setitem(sys.modules, "maxpool.app.run", SimpleNamespace(run=run))

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from maxpool.sim.faults import HangFault
-from tests.claims.test_operations import place, serving
+from tests.claims.test_operations import Patient, place, serving
 from tests.cli.operate import run, say
 from tests.rig import ask, rig, until
 
@@ -20,15 +20,26 @@ async def test_a_server_that_cannot_be_stopped_says_why(tmp_path):
         assert "ends with the program that started it" in result.stderr
 
 
+async def without_end(ask_again) -> None:
+    while True:
+        await ask_again()
+
+
 @pytest.mark.slow
 async def test_stopping_lets_a_running_stream_finish_and_leaves_nothing_behind(tmp_path):
-    async with place(tmp_path) as one, serving(one) as (running, rig):
+    clock = Patient()
+    async with place(tmp_path, clock=clock) as one, serving(one) as (running, rig):
         key = (one.state / "admin.key").read_text()
         assert json.loads((one.state / "server.json").read_text())["url"] == running.url
-        one.sim.inject(HangFault(after="delta", seconds=0.5), "a")
+        one.sim.inject(HangFault(after="delta"), "a")
         answer = asyncio.ensure_future(rig.post(ask()))
         await until(lambda: one.sim.truth("a").in_flight)
-        result = await asyncio.to_thread(say, tmp_path, "stop", "--config", str(one.config))
+        stop = asyncio.to_thread(say, tmp_path, "stop", "--config", str(one.config))
+        stopping = asyncio.ensure_future(stop)
+        with pytest.raises(AssertionError, match="Unreachable"):  # it takes nothing new any more
+            await without_end(rig.status)
+        clock.over.set()
+        result = await stopping
         assert result.exit_code == 0, result.output
         assert result.stdout == "Stopping; 1 running answer may finish.\nStopped.\n"
         assert (await answer).whole

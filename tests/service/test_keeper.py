@@ -30,7 +30,7 @@ class Slow:
         return self.kept[-1] if self.kept else None
 
     def save(self, snapshot) -> None:
-        self.may.wait(5)
+        self.may.wait(60)
         if self.broken:
             raise StateError("the disk is full", "Free some space.")
         self.kept.append(dict(snapshot))
@@ -99,3 +99,16 @@ async def test_an_error_of_another_kind_is_not_swallowed():
     with pytest.raises(ZeroDivisionError):
         await one.save()
     assert not one.saving.locked()
+
+
+async def test_after_the_last_save_another_process_saves():
+    store = Slow()
+    one = keeper(store)
+    seen: list[int] = []
+    await one.save_last(lambda: seen.append(one.pool.revision))
+    one.pool.revision += 1
+    await one.save()
+    assert [kept["revision"] for kept in store.kept] == seen
+    one.handed_over = False
+    await one.save()
+    assert len(store.kept) == 2

@@ -18,7 +18,7 @@ async def tasks():
 
 
 async def rung(timers, name, count) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         while timers.counts[name] < count:  # noqa: ASYNC110 - counters have no event
             await asyncio.sleep(0.005)
 
@@ -71,11 +71,12 @@ async def test_work_never_overlaps_itself_and_the_skipped_rings_are_counted(task
 
 
 async def test_work_that_runs_survives_the_end_of_the_timers(tasks):
-    timers, started, ended = Timers(tasks), asyncio.Event(), asyncio.Event()
+    timers = Timers(tasks)
+    started, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
         started.set()
-        await asyncio.sleep(0.05)
+        await may_end.wait()
         ended.set()
 
     timers.every(0.01, "work", work)
@@ -83,7 +84,8 @@ async def test_work_that_runs_survives_the_end_of_the_timers(tasks):
     await started.wait()
     await timers.aclose()
     assert not ended.is_set()
-    await tasks.aclose(1)
+    may_end.set()
+    await tasks.aclose(30)
     assert ended.is_set()
 
 
@@ -116,3 +118,22 @@ async def test_after_a_step_of_the_clock_every_timer_counts_from_now(tasks):  # 
     await rung(timers, "runs", before + 2)
     await timers.aclose()
     assert rings
+
+
+async def test_a_paused_timer_rings_no_more_until_it_is_resumed(tasks):
+    timers, rings = Timers(tasks), []
+
+    async def work() -> None:
+        rings.append(1)
+
+    timers.every(0.01, "work", work)
+    await timers.start()
+    await rung(timers, "runs", 1)
+    timers.pause()
+    await asyncio.sleep(0.02)  # one that was on its way
+    seen = len(rings)
+    await asyncio.sleep(0.05)
+    assert len(rings) == seen
+    timers.resume()
+    await rung(timers, "runs", seen + 2)
+    await timers.aclose()

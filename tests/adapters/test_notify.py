@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from maxpool.adapters import notify
+
+pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no such sockets here")
+
+
+def test_the_service_manager_hears_what_holds(tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        assert notify.asked()
+        assert notify.ready()
+        assert notify.main_process(4242)
+        assert notify.stopping()
+        heard = [manager.recv(100) for _ in range(3)]
+    assert heard == [b"READY=1", b"MAINPID=4242", b"STOPPING=1"]
+
+
+def test_where_nobody_asked_or_nobody_listens_nothing_happens(tmp_path, monkeypatch):
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    assert not notify.asked()
+    assert not notify.ready()
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    assert not notify.ready()
