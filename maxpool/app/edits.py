@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from maxpool.app import accounts, keys
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from maxpool.ports import Secret
@@ -23,9 +24,9 @@ class FileEdits:
         """Remove an entry and what the vault holds for it; returns what was done."""
         return accounts.remove_account(self.path, name, keep_secret=keep_secret)
 
-    def add_key(self, name: str, priority: int) -> Secret:
+    def add_key(self, name: str, priority: int, limits: Mapping[str, object]) -> Secret:
         """Make a client key."""
-        return keys.add(self.path, name, priority)
+        return keys.add(self.path, name, priority, limits)
 
     def revoke_key(self, name: str) -> None:
         """Remove a client key."""

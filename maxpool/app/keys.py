@@ -17,17 +17,28 @@ from maxpool.errors import MaxpoolError
 from maxpool.ports import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
-def add(path: Path, name: str, priority: int = 0) -> Secret:
-    """Make a client key called `name`; the file gets its hash. Nobody can be told the key again."""
+def add(
+    path: Path, name: str, priority: int = 0, limits: Mapping[str, object] | None = None
+) -> Secret:
+    """Make a client key called `name`; the file gets its hash. Nobody can be told the key again.
+
+    `limits`: more keys of its entry, as the file writes them.
+    """
     if name == LOCAL_KEY:
         raise MaxpoolError(
             f"{LOCAL_KEY!r} is what the key of the state folder is called", "Take another name"
         )
     key = statefiles.new_client_key()
-    values = {"name": name, "sha256": statefiles.digest(key), "priority": priority or None}
+    values: dict[str, object] = {
+        "name": name,
+        "sha256": statefiles.digest(key),
+        "priority": priority or None,
+    }
+    values |= limits or {}
     add_entry(path, values, KEYS)
     return Secret(key)
 

@@ -23,6 +23,7 @@ from maxpool.config.load import Loaded, load
 from maxpool.core.lease import Command, CredentialChange
 from maxpool.core.snapshot import VERSION
 from maxpool.errors import MaxpoolError, StateError
+from maxpool.service.clientlogin import ORIGIN, policy_of
 from maxpool.service.origins import Origins, origin_of, same_place
 from maxpool.service.roster import GivenSecrets, Roster
 from maxpool.web import admin_documents
@@ -91,6 +92,14 @@ class Resting:
         self.origins.bound[account_id] = here
         self.pool.credential(account_id, CredentialChange("logged_in"), self.now)
         self.pool.command(Command("reset", account_id), self.now)
+
+    def confirm_logins(self) -> str:
+        """The same for clients' own logins, all together; returns the origin."""
+        here = origin_of(policy_of(self.loaded.config).base_url)
+        if self.origins.bound.get(ORIGIN, here) == here:
+            raise MaxpoolError("there is nothing to confirm: [upstream] base_url has not changed")
+        self.origins.bound[ORIGIN] = here
+        return here
 
     def _listed(self, account_id: str | None) -> list[dict[str, Any]]:
         roster = Roster(self.loaded.config, GivenSecrets(ReferenceSecrets()))

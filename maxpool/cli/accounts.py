@@ -12,6 +12,7 @@ import click
 
 from maxpool.cli import accounts_edit
 from maxpool.cli.options import config_option, json_option, url_option
+from maxpool.config.identity import OWN_LOGINS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,6 +149,9 @@ def _action(action: str, help_text: str, said: Callable[[Document], str]) -> Non
     def act(name: str, url: str | None, config_file: Path | None, as_json: bool) -> None:
         from maxpool.cli.accounts_place import done
 
+        if action == "confirm" and name == OWN_LOGINS:
+            _confirm_logins(url, config_file, as_json=as_json)
+            return
         found = _acted(action, name, url, config_file)
         done(found, as_json, said(found))
 
@@ -190,6 +194,20 @@ def _carry_out(pool: Resting, action: str, name: str) -> None:
         pool.confirm(entry)
     else:
         pool.command(action, entry.stable_id)
+
+
+def _confirm_logins(url: str | None, config_file: Path | None, *, as_json: bool) -> None:
+    from maxpool.cli.accounts_place import done, first_answer
+
+    answer = first_answer(url, config_file, "/accounts")
+    if answer is not None:
+        found = answer[0].post("/client-logins/confirm")
+    else:
+        from maxpool.app import offline
+
+        with offline.changing(config_file) as pool:
+            found = {"name": OWN_LOGINS, "base_url": pool.confirm_logins(), "running": False}
+    done(found, as_json, f"Clients' own logins may go to {found['base_url']}.")
 
 
 @command.command(name="automatic", epilog="Example: maxpool accounts automatic")

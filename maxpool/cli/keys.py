@@ -5,6 +5,7 @@ A key is shown once, when it is made; the config file keeps its SHA-256.
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,22 +36,40 @@ def command() -> None:
     show_default=True,
     help="The most urgent its requests may claim to be; 0 is first.",
 )
+@click.option(
+    "--model", "models", multiple=True, metavar="NAME", help="Only this model, or pattern with *."
+)
+@click.option("--profile", metavar="NAME", help="The profile of all its requests.")
+@click.option("--requests", type=click.IntRange(1), help="Most of its requests at once.")
+@click.option("--max-wait", metavar="TIME", help='Longest wait of its requests: "60s", "0".')
+@click.option(
+    "--expires", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Its last day (UTC)."
+)
 @url_option
 @config_option
 @json_option
-def add(name: str, priority: int, url: str | None, config_file: Path | None, as_json: bool) -> None:
+def add(
+    name: str,
+    priority: int,
+    url: str | None,
+    config_file: Path | None,
+    as_json: bool,
+    **limits: object,
+) -> None:
     """Make a client key and print it; it cannot be shown again."""
+    said = {limit: _written(value) for limit, value in limits.items() if value not in (None, ())}
     server, path = _where(url, config_file)
     if path is None and server is not None:
-        told = server.post("/keys", name=name, priority=priority)
+        told = server.post("/keys", name=name, priority=priority, **_as_json(said))
         key = told["key"]
     else:
         from maxpool.app import keys
 
-        key = keys.add(_file(path, config_file), name, priority).reveal()
+        key = keys.add(_file(path, config_file), name, priority, said).reveal()
         _follow(server)
     if as_json:
-        _print({"name": name, "priority": priority, "key": key, "running": server is not None})
+        made = {"name": name, "priority": priority, **_as_json(said), "key": key}
+        _print({**made, "running": server is not None})
         return
     click.echo(key)
     _aside(f"That is the key {name}, shown this once: the config file keeps only its SHA-256.")
@@ -129,13 +148,39 @@ def _word(name: str) -> str:
     return word(name)
 
 
+def _written(value: object) -> object:
+    """An option as the config file writes it."""
+    if isinstance(value, datetime):
+        return value.date()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _as_json(said: Document) -> Document:
+    return {key: str(value) if isinstance(value, date) else value for key, value in said.items()}
+
+
 def _listed(found: Iterable[Document]) -> list[str | Table]:
     from maxpool.cli.tables import Table
 
-    rows = tuple((key["name"], str(key["priority"]), _kept(key["kept"])) for key in found)
+    rows = tuple(
+        (key["name"], str(key["priority"]), _limits(key.get("limits", {})), _kept(key["kept"]))
+        for key in found
+    )
     if not rows:
         return ["There is no client key. Make one with: maxpool keys add NAME"]
-    return [Table(head=("KEY", "PRIORITY", "KEPT"), rows=rows, numbers=frozenset({1}))]
+    return [Table(head=("KEY", "PRIORITY", "LIMITS", "KEPT"), rows=rows, numbers=frozenset({1}))]
+
+
+def _limits(limits: Document) -> str:
+    words = {
+        "models": "models {}",
+        "profile": "profile {}",
+        "requests": "{} at once",
+        "max_wait": "waits {}",
+        "expires": "until {}",
+    }
+    told = {key: " ".join(v) if isinstance(v, list) else v for key, v in limits.items()}
+    return ", ".join(text.format(told[key]) for key, text in words.items() if key in told)
 
 
 def _kept(where: str) -> str:

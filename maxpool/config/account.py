@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, Field
 from maxpool.config.fields import (
     AuthHeader,
     BaseUrl,
+    Count,
+    DurationOrZero,
     EventName,
     FilePath,
     HeaderName,
@@ -117,9 +119,17 @@ class AccountConfig(Section):
 
 
 class ClientKeyConfig(Section):
-    """A key that clients of this server may show: its hash, or where the key is found."""
+    """A key that clients of this server may show: its hash, or where the key is found, and its limits.
+
+    `expires`: the last day it opens anything, in UTC.
+    """
 
     name: Name
     sha256: Sha256 | None = None
     key: KeyReference | None = None
     priority: Annotated[int, Field(ge=0, le=100)] = 0
+    models: Names = ()
+    profile: Word | None = None
+    requests: Count | None = None
+    max_wait_s: DurationOrZero | None = None
+    expires: Annotated[date, Field(strict=False)] | None = None

@@ -5,6 +5,9 @@ Its own file, because commands that must start at once need the rule and nothing
 
 from __future__ import annotations
 
+OWN_LOGINS = "client:logins"
+"""What clients' own logins are called together where accounts are named; no account's name has a colon."""
+
 
 def unwritten_id(kind: str, name: str) -> str:
     """An id that stays the same while name and kind do."""

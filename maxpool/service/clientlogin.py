@@ -2,11 +2,13 @@
 
 A client that is signed in by itself sends its own OAuth bearer. That is forwarded as it came and
 known here by its fingerprint alone: no bearer is kept, so no request can be served by another's.
+Where they all go is bound like an account's origin: another one waits for its owner's word.
 What is learned of such an account is the pool's, as for any other; choosing is, too.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
@@ -14,8 +16,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from maxpool.config.account import CLAUDE_CODE
+from maxpool.config.identity import OWN_LOGINS
 from maxpool.core.account import CLIENT, Account
 from maxpool.core.lease import OwnLogin
+from maxpool.errors import RequestError
 from maxpool.ports import Destination
 from maxpool.service.origins import origin_of
 from maxpool.wire.credential import fingerprint
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
     from maxpool.config.model import Config
     from maxpool.core.lease import LeaseRequest
     from maxpool.core.pool import Pool
+    from maxpool.service.origins import Origins
+
+log = logging.getLogger("maxpool")
 
 PRIORITIES: Final = {"first": -1_000_001, "last": 1_000_001}
 """Before and behind every priority that the config can hold."""
@@ -66,14 +73,18 @@ class Login:
 
 @dataclass(slots=True)
 class ClientLogins:
-    """The logins seen lately, the longest unused first; bounded. `bound`: origins by account."""
+    """The logins seen lately, the longest unused first; bounded.
+
+    `destination`: where they go; None while they go nowhere. `kept_back`: why, if they should.
+    """
 
     pool: Pool
     policy: Policy
-    bound: dict[str, str]
+    origins: Origins
     started_at: float
     logins: OrderedDict[str, Login] = field(default_factory=OrderedDict)
-    destination: Destination = field(init=False)
+    destination: Destination | None = None
+    kept_back: str = ""
 
     def __post_init__(self) -> None:
         for account_id, state in self.pool.states.items():
@@ -88,6 +99,8 @@ class ClientLogins:
         bearer = own_login(fields)
         if bearer is None:
             return request
+        if self.destination is None:
+            return self._without(request)
         login = self._seen(bearer, request, now)
         account_id = NOBODY if login is None else login.account_id
         return replace(request, own=OwnLogin(account_id, self.policy.spill))
@@ -116,12 +129,46 @@ class ClientLogins:
 
     def follow(self, policy: Policy) -> list[Account]:
         """Go by another policy; the accounts that stay, as they are under it."""
-        origin = origin_of(policy.base_url)
-        if policy.order == "off" or origin != self.bound.get(ORIGIN, origin):
-            self.logins.clear()  # what is known of them was told by another upstream
-        self.bound[ORIGIN], self.policy = origin, policy
-        self.destination = Destination(base_url=policy.base_url, auth_header="none")
+        self.policy = policy
+        if policy.order == "off":
+            self.logins.clear()
+            self.origins.locked.discard(ORIGIN)
+            self.destination, self.kept_back = None, ""
+        else:
+            self._bind()
         return [account_of(account_id, policy) for account_id in self.logins]
+
+    def confirm(self) -> None:
+        """Its owner says that they may go where `[upstream] base_url` leads now."""
+        if self.policy.order != "off":
+            self._bind(frozenset({ORIGIN}))
+
+    def notices(self) -> tuple[str, ...]:
+        """What the status page says of them."""
+        return (f"Clients' own logins are kept back: {self.kept_back}.",) if self.kept_back else ()
+
+    def _bind(self, confirmed: frozenset[str] = frozenset()) -> None:
+        there = Destination(base_url=self.policy.base_url, auth_header="none")
+        self.destination, before, self.kept_back = there, self.kept_back, ""
+        for moved in self.origins.bind({ORIGIN: there}, confirmed):
+            if moved.old != moved.new:
+                self.logins.clear()  # what is known of them was told by another upstream
+            if moved.locks:
+                self.destination = None
+                self.kept_back = (
+                    f"[upstream] base_url changed from {moved.old} to {moved.new}: confirm that with "
+                    f"`maxpool accounts confirm {OWN_LOGINS}` before they go there"
+                )
+        if self.kept_back not in ("", before):
+            log.warning("clients' own logins are kept back: %s", self.kept_back)
+
+    def _without(self, request: LeaseRequest) -> LeaseRequest:
+        """A request whose login goes nowhere now: others may help out, as far as they may at all."""
+        spill = self.policy.spill
+        if any(state.account.kind in spill for state in self.pool.states.values()):
+            return replace(request, own=OwnLogin(NOBODY, spill))
+        message = f"Your own login is kept back: {self.kept_back}."
+        raise RequestError(403, "permission_error", message)
 
     def _seen(self, bearer: str, request: LeaseRequest, now: float) -> Login | None:
         account_id, digest = _PREFIX + fingerprint(bearer), sha256(bearer.encode()).digest()

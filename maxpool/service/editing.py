@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from maxpool.errors import ConfigError, MaxpoolError, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from maxpool.ports import Secret
 
@@ -31,7 +31,7 @@ class ConfigEdits(Protocol):
         """Remove an entry and what the vault holds for it; returns what was done, in sentences."""
         ...
 
-    def add_key(self, name: str, priority: int) -> Secret:
+    def add_key(self, name: str, priority: int, limits: Mapping[str, object]) -> Secret:
         """Make a client key: the file gets its SHA-256, the caller the key itself, once."""
         ...
 
@@ -54,9 +54,11 @@ class Editing:
         log.info("by hand: account %s removed from the config", name)
         return done
 
-    async def add_key(self, name: str, priority: int = 0) -> Secret:
+    async def add_key(
+        self, name: str, priority: int = 0, limits: Mapping[str, object] | None = None
+    ) -> Secret:
         """Make a client key and let it in; it cannot be shown a second time."""
-        add = partial(self.edits.add_key, name, priority)
+        add = partial(self.edits.add_key, name, priority, limits or {})
         key = await self._edited(add, f"maxpool keys add {quote(name)}")
         log.info("by hand: client key %s added", name)
         return key

@@ -1,7 +1,7 @@
 """Logging set-up: standard library handlers, text or JSON lines, one redacting filter at the root.
 
 No code of maxpool logs a prompt, an answer or a credential; the filter is the second lock, for what
-libraries may say.
+libraries may say. What a foreign exception says of itself is not logged at all: it may quote a body.
 """
 
 from __future__ import annotations
@@ -9,30 +9,49 @@ from __future__ import annotations
 import json
 import logging
 import re
+import traceback
+from typing import TYPE_CHECKING
+
+from maxpool.errors import MaxpoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SECRETS = re.compile(
-    r"(sk-[A-Za-z]{2,5}-)[A-Za-z0-9_\-]{4,}"
-    r"|((?:authorization|x-api-key|x-maxpool-key|cookie)['\"]?\s*[:=,]\s*(?:b?['\"])?(?:bearer\s+)?)"
+    r"(sk-[A-Za-z]{2,5}-|mpk-)[A-Za-z0-9_\-]{4,}"
+    r"|((?:authorization|x-api-key|x-maxpool-key|x-maxpool-admin-key|cookie)['\"]?\s*[:=,]\s*(?:b?['\"])?(?:bearer\s+)?)"
     r"[^\s'\",;)]+"
-    r"|(bearer\s+)[A-Za-z0-9._~+/=\-]{8,}",
+    r"|(bearer\s+)[A-Za-z0-9._~+/=\-]{8,}"
+    r"|(://)[^/\s@'\"]+(?=@)",  # a proxy's name and password
     re.IGNORECASE,
 )
+MAX_CHAIN = 8
+"""Exceptions of one chain that are told, the last first."""
 
 
 def redacted(text: str) -> str:
     """The text without anything that looks like a credential."""
-    return SECRETS.sub(lambda m: (m[1] or m[2] or m[3] or "") + "[redacted]", text)
+    return SECRETS.sub(lambda m: (m[1] or m[2] or m[3] or m[4] or "") + "[redacted]", text)
+
+
+def whereabouts(error: BaseException) -> str:
+    """A traceback without what the exceptions say, unless they are ours, which hold no secrets."""
+    return redacted("\n".join(line for one in _chain(error) for line in _lines(one)))
 
 
 class Redact(logging.Filter):
-    """Takes credentials out of every record, arguments and tracebacks included."""
+    """Takes credentials out of every record, arguments included, and foreign texts out of tracebacks."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record; never drops one."""
-        record.msg = redacted(record.getMessage())
-        record.args = None
-        if record.exc_info and record.exc_text is None:
-            record.exc_text = redacted(logging.Formatter().formatException(record.exc_info))
+        text = record.getMessage()
+        if record.name == "asyncio" and record.levelno >= logging.ERROR:
+            text = text.partition("\n")[0].partition("(")[
+                0
+            ]  # beyond that it shows what things hold
+        record.msg, record.args = redacted(text), None
+        if record.exc_info and record.exc_info[1] is not None:
+            record.exc_text = whereabouts(record.exc_info[1])
         return True
 
 
@@ -50,6 +69,22 @@ class JsonLines(logging.Formatter):
         if record.exc_text:
             line["error"] = record.exc_text
         return json.dumps(line)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    for _ in range(MAX_CHAIN):
+        if error is None:
+            return
+        yield error
+        hidden = error.__suppress_context__
+        error = error.__cause__ or (None if hidden else error.__context__)
+
+
+def _lines(error: BaseException) -> Iterator[str]:
+    text = f": {error.message}" if isinstance(error, MaxpoolError) else ""
+    yield f"{type(error).__name__}{text}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        yield f"  in {frame.name}, {frame.filename}:{frame.lineno}"
 
 
 def set_up_logging(level: str, form: str) -> None:

@@ -48,14 +48,16 @@ class OwnQuestions:
 
     def own(self, fields: Mapping[str, str]) -> bool:
         """Whether the caller asks about its own login, which counts here; `fields`: its headers."""
-        counts = self.logins.policy.order != "off" and is_claude_code(fields)
+        counts = self.logins.destination is not None and is_claude_code(fields)
         return counts and wire_headers.own_login(fields) is not None
 
     async def forward(self, target: str, headers: RawHeaders, request_id: str) -> replies.Answer:
-        """Its provider's answer, untouched; 502 when there is none."""
+        """Its provider's answer, untouched; 502 when there is none. Only for an `own` question."""
+        there = self.logins.destination
+        assert there is not None
         call = Call(
             method="GET",
-            url=self.logins.destination.base_url + target,
+            url=there.base_url + target,
             headers=wire_headers.outbound(headers, authorization=None, own=True),
             body=b"",
             connect_timeout_s=TIMEOUT_S,

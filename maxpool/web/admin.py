@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
+from maxpool.config.identity import OWN_LOGINS
 from maxpool.core.lease import LeaseRequest, OwnLogin
 from maxpool.errors import RequestError
 from maxpool.service.operate import ACCOUNT_ACTIONS, POOL_ACTIONS
@@ -37,7 +38,8 @@ MAX_BODY_BYTES = 1 << 20
 SHOWN, MOST_SHOWN = 50, 1000
 """Decisions and sessions in one answer, unless `limit` says otherwise, and at most."""
 
-KEY_FIELDS = frozenset({"name", "priority"})
+KEY_LIMITS = ("models", "profile", "requests", "max_wait", "expires")
+KEY_FIELDS = frozenset({"name", "priority", *KEY_LIMITS})
 MAX_TOKENS = 100_000_000
 MAX_WORD = 200
 
@@ -71,8 +73,10 @@ class Admin:
         return found | {
             "/admin/keys": {"GET": self.keys, "POST": self.add_key},
             "/admin/keys/{key}": {"DELETE": self.revoke_key},
+            "/admin/client-logins/confirm": {"POST": self.confirm_logins},
             "/admin/probes": {"GET": self.probes, "POST": self.probe_all},
             "/admin/reload": {"POST": self.reload},
+            "/admin/exec": {"POST": self.execute},
             "/admin/stop": {"POST": self.stop},
             "/admin/sessions": {"GET": self.sessions},
             "/admin/sessions/{session:path}/move": {"POST": self.move},
@@ -134,6 +138,11 @@ class Admin:
         await _body(request)
         self.operator.confirm(account_id)
         return self._shown(account_id)
+
+    async def confirm_logins(self, request: Request) -> Response:
+        """Clients' own logins may go where `[upstream] base_url` leads now."""
+        await _body(request)
+        return Json({"name": OWN_LOGINS, "base_url": self.operator.confirm_logins()})
 
     async def probe(self, request: Request) -> Response:
         """Ask the provider for the account's usage now."""
@@ -199,8 +208,9 @@ class Admin:
         name, priority = body.get("name"), body.get("priority", 0)
         if not isinstance(name, str) or type(priority) is not int or body.keys() - KEY_FIELDS:
             raise _wrong('Say who it is for: {"name": "NAME", "priority": 0}.')
-        key = await self.operator.file().add_key(name, priority)
-        told = {"name": name, "priority": priority, "key": key.reveal()}
+        limits = {limit: body[limit] for limit in KEY_LIMITS if limit in body}
+        key = await self.operator.file().add_key(name, priority, limits)
+        told = {"name": name, "priority": priority, **limits, "key": key.reveal()}
         return Json({**told, "keys": self._keys()}, 201)
 
     async def revoke_key(self, request: Request) -> Response:
@@ -233,6 +243,11 @@ class Admin:
         self.operator.reload()
         reloader = self.operator.reloader
         return Json({"loaded_at": reloader.loaded_at, "notices": list(reloader.notices())})
+
+    async def execute(self, request: Request) -> Response:
+        """A new process takes over; this one drains."""
+        await _body(request)
+        return Json(await self.operator.succeed())
 
     async def stop(self, request: Request) -> Response:
         """Drain and end."""

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 MAX_SHOWN_WORD = 200
 """Of a text a client chose freely, such as a model's name."""
+LIMITS = frozenset({"models", "profile", "requests", "max_wait_s", "expires"})
+"""Attributes of a client key's entry that narrow what it may do."""
 
 
 # -- accounts --------------------------------------------------------------------------------------
@@ -81,11 +83,19 @@ def probes(view: PoolView) -> list[Document]:
 def keys(config: Config, *, local: str) -> list[Document]:
     """The client keys by name, and where each is kept (`hash`: the config has its SHA-256 only)."""
     found: list[Document] = [
-        {"name": key.name, "priority": key.priority, "kept": key.key or "hash"}
+        {
+            "name": key.name,
+            "priority": key.priority,
+            "limits": key.model_dump(
+                mode="json", by_alias=True, include=set(LIMITS & key.model_fields_set)
+            ),
+            "kept": key.key or "hash",
+        }
         for key in config.client_keys
     ]
     if local and LOCAL_KEY not in {key["name"] for key in found}:
-        found.append({"name": LOCAL_KEY, "priority": 0, "kept": CLIENT_KEY_NAME})
+        local_key = {"name": LOCAL_KEY, "priority": 0, "limits": {}, "kept": CLIENT_KEY_NAME}
+        found.append(local_key)
     return found
 
 

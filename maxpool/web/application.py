@@ -6,6 +6,7 @@ middleware that touches a body.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from maxpool.errors import RequestError
+from maxpool.service.tasks import describe
 from maxpool.web.guard import Guard, Rules
 from maxpool.web.ownquestions import PROFILE, USAGE
 from maxpool.web.page import STYLE
@@ -26,12 +28,15 @@ from maxpool.wire.resources import place_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from maxpool.ports import Clock
     from maxpool.web.admin import Admin
     from maxpool.web.guard import Receive, Scope, Send
     from maxpool.web.messages import Messages
     from maxpool.web.models import Models
     from maxpool.web.ownquestions import OwnQuestionPages
     from maxpool.web.status import StatusPages
+
+log = logging.getLogger("maxpool.web")
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
@@ -56,6 +61,7 @@ def application(
     rules: Rules,
     new_id: Callable[[], str],
     lifespan: Lifespan,
+    clock: Clock,
     admin_digest: str = "",
 ) -> Guard:
     """The ASGI application; `admin_digest`: the admin key's SHA-256, "" when there is no such key."""
@@ -91,7 +97,7 @@ def application(
         # Exact, no patterns; never in place of an endpoint of our own.
         others = (path for path in surfaces.open_paths if place_of(path) is None)
         direct = dict.fromkeys(others, surfaces.passthrough) | direct
-    return Guard(_Switch(app, direct, surfaces.resources), rules, new_id, admin_digest)
+    return Guard(_Switch(app, direct, surfaces.resources), rules, new_id, clock, admin_digest)
 
 
 @dataclass(slots=True)
@@ -112,8 +118,18 @@ class _Switch:
             endpoint = self.resources
         if endpoint is not None:
             await endpoint(scope, receive, send)
-        else:
+        elif scope["type"] != "http":
             await self.app(scope, receive, send)
+        else:
+            await self._by_framework(scope, receive, send)
+
+    async def _by_framework(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - `_crash` has answered; the connection may live on
+            # Kind and place only: the text of a foreign exception may quote what was asked.
+            request_id = scope["state"]["request_id"]
+            log.error("request %s failed inside maxpool: %s", request_id, describe(error))  # noqa: TRY400
 
 
 async def _style(_request: Request) -> Response:

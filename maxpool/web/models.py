@@ -12,9 +12,12 @@ from maxpool.wire.replies import model, models
 from maxpool.wire.request import program_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
 
     from maxpool.service.models import ModelList
+    from maxpool.web.allowance import Allowance
 
 
 @dataclass(slots=True)
@@ -25,12 +28,18 @@ class Models:
 
     async def list(self, request: Request) -> Response:
         """All model ids, in the Messages API's shape."""
-        ids = await self.listing.offered(program_of(request.state.fields))
+        ids = await self._offered(request)
         return Response(models(ids), media_type="application/json")
 
     async def one(self, request: Request) -> Response:
         """One model by its id; 404 when no account offers it to this caller."""
         name = request.path_params["name"]
-        if name not in await self.listing.offered(program_of(request.state.fields)):
+        if name not in await self._offered(request):
             raise HTTPException(404, f"No account offers the model {name[:100]!r}.")
         return Response(model(name), media_type="application/json")
+
+    async def _offered(self, request: Request) -> Sequence[str]:
+        """What the accounts offer to this program, and its key may ask for."""
+        offered = await self.listing.offered(program_of(request.state.fields))
+        allowed: Allowance = request.state.allowance
+        return [name for name in offered if allowed.offers(name)]

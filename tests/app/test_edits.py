@@ -12,7 +12,7 @@ def test_the_admin_api_edits_as_the_commands_do(tmp_path, monkeypatch):
     path = tmp_path / "config.toml"
     path.write_text('[[accounts]]\nname = "a"\nsecret = "env:A"\n')
     edits = FileEdits(path)
-    assert edits.add_key("k", 1).reveal().startswith("mpk-")
+    assert edits.add_key("k", 1, {"requests": 2}).reveal().startswith("mpk-")
     assert edits.remove_account("a", keep_secret=False) == (
         f"a is removed from {path}. Its secret stays where it is: env:A."
     )

@@ -12,6 +12,7 @@ from maxpool.adapters.store import SqliteStateStore
 from maxpool.app import offline
 from maxpool.core.lease import Command, CredentialChange
 from maxpool.errors import MaxpoolError, StateError
+from maxpool.service.clientlogin import ORIGIN
 
 if TYPE_CHECKING:
     from maxpool.config.load import Loaded
@@ -122,6 +123,17 @@ def test_a_moved_account_is_confirmed_and_one_that_has_not_moved_is_not(config):
     with offline.changing(config) as pool:
         assert pool.origins.bound[account_id] == "https://c.example"
     assert states(config) == {"a": "ready", "b": "ready"}
+
+
+def test_clients_own_logins_are_confirmed_while_no_server_runs(config):  # X5
+    config.write_text('[upstream]\nbase_url = "https://new.example"\n' + TWO)
+    with offline.changing(config) as pool:
+        with pytest.raises(MaxpoolError, match="nothing to confirm"):
+            pool.confirm_logins()
+        pool.origins.bound[ORIGIN] = "https://old.example"
+        assert pool.confirm_logins() == "https://new.example"
+    with offline.changing(config) as pool:
+        assert pool.origins.bound[ORIGIN] == "https://new.example"
 
 
 def test_a_reset_vouches_for_no_dead_login(config):

@@ -16,7 +16,7 @@ from maxpool.adapters.store import SqliteStateStore
 from maxpool.cli.explain_view import explained
 from maxpool.core.strategy import STRATEGIES
 from maxpool.ports import Reply
-from maxpool.service.clientlogin import PRIORITIES
+from maxpool.service.clientlogin import ORIGIN, PRIORITIES
 from maxpool.sim import faults
 from maxpool.sim.clock import HandClock, WallClock
 from maxpool.sim.faults import QuotaFault
@@ -176,6 +176,59 @@ async def test_a_client_that_names_anothers_login_does_not_get_it():  # X9
         assert (await it.post(headers=wanted)).status >= 400
         assert (await it.post(headers=signed_in(YOURS) | wanted)).status >= 400
         assert it.asked() == ["mine"]
+
+
+def leads_to(it: Rig, url: str, origin: str = "https://elsewhere.example") -> None:
+    """The config is edited: `[upstream] base_url` is another; the old one counted as `origin`."""
+    it.proxy.origins.bound[ORIGIN] = origin
+    upstream = it.proxy.roster.config.upstream.model_copy(update={"base_url": url})
+    it.proxy.apply(it.proxy.roster.config.model_copy(update={"upstream": upstream}))
+
+
+async def test_an_edited_upstream_gets_no_login_until_its_owner_says_so():  # X5
+    async with rig(KEY, **FIRST) as it:
+        assert (await it.post(headers=signed_in())).account == name_of()
+        leads_to(it, it.upstream.url)
+        assert (await it.post(headers=signed_in())).account == "paid", "others may help out"
+        assert await kinds(it) == ["api_key"]
+        (notice,) = (await it.status())["notices"]
+        assert "from https://elsewhere.example to" in notice
+        assert it.asked() == ["mine", "paid"]
+        done = await it.admin("POST", "/client-logins/confirm", {})
+        assert (done.status, done.json["base_url"]) == (200, it.upstream.url)
+        assert (await it.post(headers=signed_in())).account == name_of()
+        assert (await it.admin("POST", "/client-logins/confirm", {})).status == 409
+
+
+async def test_while_nobody_may_help_out_its_client_is_told_why():  # X5
+    async with rig(MINE, pool={"client_login": "first", "spill": ["api_key"]}) as it:
+        leads_to(it, it.upstream.url)
+        got = await it.post(headers=signed_in())
+        assert got.error == (403, "permission_error")
+        assert "maxpool accounts confirm client:logins" in got.json["error"]["message"]
+        own = await it.get("/api/oauth/usage", {**CLAUDE_CODE, **signed_in()})
+        assert own.status == 200, "the pool's own answer"
+        assert not it.sim.requests
+
+
+async def test_a_request_on_its_way_takes_no_login_along_to_another_upstream():  # X5
+    async with rig(KEY, limits={"retry_same_s": (0.2, 0.2)}, **FIRST) as it:
+        it.sim.inject(faults.overloaded(), "mine", times=None)
+        answer = asyncio.ensure_future(it.post(headers=signed_in()))
+        await until(lambda: it.asked() == ["mine"])
+        leads_to(it, it.upstream.url)
+        assert (await answer).account == "paid"
+        assert it.asked() == ["mine", "paid"]
+
+
+async def test_a_restart_is_no_word_for_another_upstream_and_its_option_is(tmp_path):  # X5
+    path = tmp_path / "state.db"
+    async with rig(KEY, store=SqliteStateStore(path), **FIRST) as it:
+        it.proxy.origins.bound[ORIGIN] = "https://elsewhere.example"
+    async with rig(KEY, store=SqliteStateStore(path), **FIRST) as it:
+        assert (await it.post(headers=signed_in())).account == "paid"
+        it.proxy.bind_origins(("*",))
+        assert (await it.post(headers=signed_in())).account == name_of()
 
 
 # -- who it counts for -----------------------------------------------------------------------------

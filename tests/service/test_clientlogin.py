@@ -7,6 +7,7 @@ import pytest
 from maxpool import Internal, Lease, OwnLogin, Pool
 from maxpool.config.model import Config
 from maxpool.core import owners
+from maxpool.errors import RequestError
 from maxpool.service.clientlogin import (
     FORGET_AFTER_S,
     NOBODY,
@@ -16,6 +17,7 @@ from maxpool.service.clientlogin import (
     policy_of,
     remembered,
 )
+from maxpool.service.origins import Origins
 from maxpool.wire.credential import fingerprint
 from tests.make import DAY, NOW, ask, key, pool, unified
 
@@ -29,7 +31,7 @@ def policy(**given: Any) -> Policy:
 
 
 def logins(p: Pool | None = None, **given: Any) -> ClientLogins:
-    return ClientLogins(p or pool(key()), policy(**given), {}, NOW)
+    return ClientLogins(p or pool(key()), policy(**given), Origins(), NOW)
 
 
 def bearer(name: str) -> str:
@@ -144,28 +146,69 @@ def test_a_new_bearer_of_the_same_session_and_organisation_takes_the_old_ones_pl
     assert of.pool.bindings.by_key["s"].home == known(of)[0]
 
 
-def test_another_order_moves_the_accounts_and_another_upstream_forgets_them():
+def test_another_order_moves_the_accounts():
     of = logins()
     seen(of, "a")
     (first,) = of.follow(policy())
     (last,) = of.follow(policy(order="last"))
     assert first.priority < -1_000_000 < 1_000_000 < last.priority
+
+
+def test_another_upstream_gets_no_login_until_its_owner_says_so():  # X5
+    of = logins()
+    seen(of, "a")
     assert of.follow(policy(base_url="https://elsewhere.example")) == []
+    assert (of.destination, seen(of, "a")) == (None, NOBODY)
+    assert "maxpool accounts confirm client:logins" in of.notices()[0]
+    of.confirm()
+    assert of.destination is not None
     assert of.destination.base_url == "https://elsewhere.example"
+    assert (of.notices(), of.origins.bound[ORIGIN]) == ((), "https://elsewhere.example")
+
+
+def test_the_way_back_and_a_way_on_this_machine_need_no_word():
+    of = logins()
+    of.follow(policy(base_url="https://elsewhere.example"))
+    assert len(of.follow(policy())) == 0
+    assert of.destination is not None
+    of = logins(base_url="http://127.0.0.1:1000")
+    seen(of, "a")
+    assert of.follow(policy(base_url="http://localhost:2000")) == [], "another upstream's story"
+    assert of.destination is not None
+    assert of.destination.base_url == "http://localhost:2000"
+
+
+def test_switching_them_off_and_on_is_no_word_for_another_upstream():  # X5
+    of = logins()
+    of.follow(policy(order="off"))
+    assert (of.destination, of.notices()) == (None, ())
+    of.follow(policy(order="off", base_url="https://elsewhere.example"))
+    of.confirm()
+    assert of.follow(policy(base_url="https://elsewhere.example")) == []
+    assert of.destination is None
+
+
+def test_a_login_that_is_kept_back_is_told_why_where_nobody_can_help_out():
+    of = logins(pool())
+    of.follow(policy(base_url="https://elsewhere.example"))
+    with pytest.raises(
+        RequestError, match=r"from https://api.example to https://elsewhere.example"
+    ):
+        seen(of, "a")
 
 
 def test_only_what_is_known_of_a_login_is_remembered():
     of = logins()
     a, _ = seen(of, "a"), seen(of, "b")
     of.pool.observe(a or "", unified(NOW, five=0.5, seven=0.5), NOW)
-    saved = {**of.pool.snapshot(NOW), "origins": of.bound}
+    saved = {**of.pool.snapshot(NOW), "origins": of.origins.bound}
     (back,) = remembered(saved, policy(), frozenset())
     assert (back.id, back.kind) == (a, "client")
     assert remembered(saved, policy(order="off"), frozenset()) == []
     assert remembered(saved, policy(base_url="https://elsewhere.example"), frozenset()) == []
     assert remembered(saved, policy(), frozenset({back.id})) == []
     restored = Pool.restore(saved, [key(), back], now=NOW + DAY)
-    again = ClientLogins(restored, policy(), {}, NOW + DAY)
+    again = ClientLogins(restored, policy(), Origins(), NOW + DAY)
     assert seen(again, "a", NOW + DAY) == a
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from maxpool.errors import ConfigError, ConfigProblem, MaxpoolError, RequestError
 from maxpool.ports import Secret
 from maxpool.service.editing import Editing, in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Edits:
@@ -25,7 +30,7 @@ class Edits:
     def remove_account(self, name: str, *, keep_secret: bool) -> str:
         return self._do(f"remove {name} {keep_secret}")
 
-    def add_key(self, name: str, priority: int) -> Secret:
+    def add_key(self, name: str, priority: int, limits: Mapping[str, object]) -> Secret:
         return Secret(self._do(f"add {name} {priority}"))
 
     def revoke_key(self, name: str) -> None:

@@ -7,7 +7,15 @@ import logging
 
 import pytest
 
-from maxpool.service.logs import JsonLines, Redact, redacted, set_up_logging
+from maxpool.errors import StateError
+from maxpool.service.logs import (
+    MAX_CHAIN,
+    JsonLines,
+    Redact,
+    redacted,
+    set_up_logging,
+    whereabouts,
+)
 
 SECRETS = [
     "sk-ant-api03-AbCdEf123456",
@@ -15,6 +23,9 @@ SECRETS = [
     "x-api-key: 'topsecret'",
     "b'authorization', b'Bearer verysecret99'",
     "bearer eyJhbGciOi.payload",
+    "mpk-AbCdEf123456",
+    "http://me:topsecret@proxy.example:8080",
+    "x-maxpool-admin-key: topsecret",
 ]
 
 
@@ -41,6 +52,48 @@ def test_arguments_and_tracebacks_are_redacted_too():
     line = json.loads(JsonLines().format(record))
     assert "ZZZZZZ" not in line["message"]
     assert "SECRETSECRET" not in line["error"]
+
+
+def record_of(error: BaseException, name: str = "x", text: str = "it failed") -> logging.LogRecord:
+    try:
+        raise error
+    except type(error) as caught:
+        told = (type(caught), caught, caught.__traceback__)
+    return logging.LogRecord(name, logging.ERROR, "f", 1, text, (), told)
+
+
+def test_what_a_foreign_exception_says_is_not_told_and_where_it_came_from_is():  # O6
+    error = ValueError("it quotes the prompt")
+    error.__cause__ = KeyError("and the answer")
+    error.__cause__.__context__ = StateError("the folder is read-only")
+    record = record_of(error)
+    Redact().filter(record)
+    told = JsonLines().format(record) + logging.Formatter("%(message)s").format(record)
+    assert "quotes" not in told
+    assert "answer" not in told
+    for kept in ("it failed", "ValueError", "record_of", "KeyError", "the folder is read-only"):
+        assert kept in told
+
+
+def test_an_endless_chain_of_causes_has_an_end():
+    error = ValueError("x")
+    error.__cause__ = error
+    assert whereabouts(error).count("ValueError") == MAX_CHAIN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Task exception was never retrieved\nfuture: <Task exception=ValueError('prompt')>",
+        "Exception in callback Protocol.data_received(b'prompt')",
+    ],
+)
+def test_what_the_loop_says_of_a_failure_shows_nothing_that_it_held(text):  # O6
+    record = record_of(ValueError("prompt"), "asyncio", text)
+    Redact().filter(record)
+    shown = logging.Formatter("%(message)s").format(record)
+    assert "prompt" not in shown
+    assert shown.startswith(text[:14])
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from maxpool.errors import StreamCut
 from maxpool.ports import Reply, Unreachable
 from maxpool.service.clientlogin import ClientLogins, Policy
+from maxpool.service.origins import Origins
 from maxpool.service.ownquestions import OwnQuestions
 from maxpool.sim.clock import HandClock
 from tests.make import NOW, account, key, pool, unified
@@ -48,7 +49,9 @@ class Far:
 
 def questions(answer: Any = None, order: str = "first", *names: Any) -> OwnQuestions:
     found, far = pool(*(names or ("a",))), Far(answer)
-    logins = ClientLogins(found, Policy(order=order, base_url="https://far.example"), {}, NOW)
+    logins = ClientLogins(
+        found, Policy(order=order, base_url="https://far.example"), Origins(), NOW
+    )
     return OwnQuestions(found, HandClock(NOW), far, logins)
 
 

@@ -325,11 +325,13 @@ async def test_a_file_that_cannot_be_edited_is_a_409_with_the_command(filed):
 
 async def test_a_client_key_is_told_once_and_opens_until_it_is_revoked(filed):
     it, path = filed
-    made = await it.admin("POST", "/keys", {"name": "laptop", "priority": 3})
+    limits = {"models": ["claude-*"], "requests": 2, "max_wait": "1min", "expires": "2999-12-31"}
+    made = await it.admin("POST", "/keys", {"name": "laptop", "priority": 3, **limits})
     secret = made.json["key"]
     assert (made.status, secret[:4]) == (201, "mpk-")
     listed = await it.admin("GET", "/keys")
-    assert listed.json["keys"] == [{"name": "laptop", "priority": 3, "kept": "hash"}]
+    laptop = {"name": "laptop", "priority": 3, "limits": limits, "kept": "hash"}
+    assert listed.json["keys"] == [laptop]
     assert secret not in path.read_text() + listed.body.decode()
     assert [name for name, _ in it.proxy.app.rules.keys] == ["laptop"]
     assert (await it.admin("DELETE", "/keys/laptop")).json == {"revoked": "laptop"}
@@ -346,6 +348,10 @@ async def test_a_client_key_is_told_once_and_opens_until_it_is_revoked(filed):
         ({"name": ""}, 409),
         ({"name": "local"}, 409),
         ({"name": "k", "priority": 101}, 409),
+        ({"name": "k", "requests": 0}, 409),
+        ({"name": "k", "models": [7]}, 409),
+        ({"name": "k", "max_wait": "soon"}, 409),
+        ({"name": "k", "expires": "never"}, 409),
     ],
 )
 async def test_a_wrong_key_is_not_made(filed, body, status):

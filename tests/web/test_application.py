@@ -25,12 +25,27 @@ async def test_a_path_with_a_slash_too_many_is_not_redirected():
             assert (got.status, got.fields.get("location")) == (404, None)
 
 
-async def test_a_crash_is_a_500_in_the_apis_shape():
+async def test_a_crash_is_a_500_in_the_apis_shape(caplog):
     async with rig() as it:
         it.proxy.reloader = None  # type: ignore[assignment]
         got = await it.get("/status")
         assert got.error == (500, "api_error")
         assert got.json["request_id"] in got.json["error"]["message"]
+        assert (
+            f"request {got.json['request_id']} failed inside maxpool: AttributeError" in caplog.text
+        )
+        assert "reloader" not in caplog.text, "what a foreign exception says may be anything"
+
+
+async def test_a_crash_costs_the_connection_nothing():
+    async with rig() as it:
+        it.proxy.reloader = None  # type: ignore[assignment]
+        client = await it.connect()
+        crash = b"GET /status HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
+        await client.send(
+            crash + crash + crash.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+        )
+        assert (await client.rest()).count(b"HTTP/1.1 500 ") == 3
 
 
 async def test_the_small_pages_answer():

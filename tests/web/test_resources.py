@@ -36,8 +36,15 @@ async def test_nothing_of_a_strange_host_header_gets_into_the_answer():
     async with rig() as it:
         wire = await it.connect()
         odd = 'localhost:99","id":"evil'
-        await wire.send(request_bytes(BATCH, "/v1/messages/batches", host=odd))
-        assert b'"http://localhost:99/v1/messages/batches/' in await wire.until(b"results_url")
+        shown = {"host": odd, "connection": "close"}
+        await wire.send(request_bytes(BATCH, "/v1/messages/batches", **shown))
+        got = await wire.rest()
+        assert got.startswith(b"HTTP/1.1 403 ")
+        assert b'"id":"evil"' not in got
+        wire = await it.connect()
+        shown["host"] = "LOCALHOST:99"
+        await wire.send(request_bytes(BATCH, "/v1/messages/batches", **shown))
+        assert b'"http://LOCALHOST:99/v1/messages/batches/' in await wire.rest()
 
 
 async def test_a_compressed_batch_is_read_and_sent_on_as_it_came():
