@@ -18,18 +18,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from maxpool.adapters.listening import bind
+from maxpool.adapters.orderly import LINGER_S, OrderlyProtocol
 from maxpool.errors import MaxpoolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 ABORT = "maxpool.abort"
 """Key in `scope["extensions"]`: `abort(rst=True)` drops the connection, by RST or by FIN."""
+
+ON_LEAVE = "maxpool.on_leave"
+"""Key there: `on_leave(tell)` has `tell()` called once the client leaves without its answer."""
 
 GRACEFUL_S = 30.0
 """How long running answers may go on after `stop`, unless told otherwise."""
@@ -42,8 +46,9 @@ MAX_HEAD_BYTES = 64 * 1024
 
 MAX_HEADERS = 256
 
-LINGER_S = 2.0
-"""After a 400, how long the rest of the request is read and dropped, so that the 400 arrives."""
+LAST_REQUEST_S = 2
+"""Once another process answers here: an open connection without a request for so long is closed. Until
+then its next request is answered, and told to be the last: a client that is at it never meets a closed door."""
 
 CANCEL_S = 5.0
 """How long cancelled requests may take to tidy up before the application is shut down."""
@@ -55,31 +60,35 @@ class _Refused(Exception):  # noqa: N818 - never leaves the parser, which turns 
     pass
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(OrderlyProtocol):
     """uvicorn's HTTP/1.1 protocol with bounds, stricter reading, and a way to drop connections."""
 
     _head_open = False
     _head_bytes = 0
-    _refusing = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection that never asks anything is closed like an idle one."""
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        if self.connections.retiring:  # type: ignore[attr-defined]
+            self.timeout_keep_alive = LAST_REQUEST_S
+        self._await_request()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Whichever way it ended, no timer keeps it: uvicorn leaves the idle one after a reset."""
-        super().connection_lost(exc)
-        self._unset_keepalive_if_required()
+    def retire(self) -> None:
+        """Another process answers from now on: what is asked here once more is the last."""
+        self.timeout_keep_alive = LAST_REQUEST_S
+        cycle = getattr(self, "cycle", None)
+        if cycle is not None and not cycle.response_started:
+            cycle.keep_alive = False
+        if self.timeout_keep_alive_task is not None and not self.deaf:
+            self._await_request()
+
+    def _await_request(self) -> None:
+        self.close_later(self.timeout_keep_alive)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; a head that grows beyond its bound is refused before it is complete."""
-        if self._refusing:
-            return
         super().data_received(data)
-        if self._head_open and not self._refusing:
+        if self._head_open and not self.deaf:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self.send_400_response("Request head too large.")
@@ -103,13 +112,17 @@ class Protocol(HttpToolsProtocol):
         extensions = self.scope["extensions"]
         assert extensions is not None
         extensions[ABORT] = partial(self.abort, self.cycle)  # type: ignore[assignment]
+        extensions[ON_LEAVE] = partial(self.on_leave, self.cycle)  # type: ignore[assignment]
+        if self.connections.retiring:  # type: ignore[attr-defined]
+            self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
         """Refuse and close, unless an answer has begun: then only closing is left."""
-        self._refusing = True
-        cycle = getattr(self, "cycle", None)  # None until the first head was complete
+        self.deaf = True
+        self.pipeline.clear()
+        cycle = self.running  # None until the first head was complete
         if cycle is not None and not cycle.response_complete:
-            self._forget(cycle)
+            self.forget(cycle)
             if cycle.response_started:
                 self.transport.abort()
                 return
@@ -119,12 +132,11 @@ class Protocol(HttpToolsProtocol):
         )
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        # Closing with unread data resets the connection and can destroy the answer on its way.
-        self.timeout_keep_alive_task = self.loop.call_later(LINGER_S, self.transport.abort)
+        self.close_later(LINGER_S)
 
     def abort(self, cycle: RequestResponseCycle, rst: bool = True) -> None:
         """Drop the connection at once; the application may then just return, unlogged."""
-        self._forget(cycle)
+        self.forget(cycle)
         if not rst:
             self.transport.close()
             return
@@ -133,32 +145,34 @@ class Protocol(HttpToolsProtocol):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
         self.transport.abort()
 
-    def _forget(self, cycle: RequestResponseCycle) -> None:
-        cycle.disconnected = True
-        cycle.message_event.set()
-
     def _check_head(self) -> None:
         if len(self.headers) > MAX_HEADERS:
             raise _Refused
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > MAX_HEAD_BYTES or self.parser.should_upgrade():
             raise _Refused
-        hosts = 0
-        old = self.parser.get_http_version() != "1.1"
+        hosts, host = 0, b""
+        version = self.parser.get_http_version()
+        old = version != "1.1"
         for name, value in self.headers:
             if name == b"host":
-                hosts += 1
+                hosts, host = hosts + 1, value
             elif name == b"transfer-encoding" and (old or value.strip().lower() != b"chunked"):
                 raise _Refused
-        if hosts > 1 or (hosts == 0 and not old):
+        if hosts > 1 or (hosts == 0 and not old) or (old and version != "1.0"):
+            raise _Refused
+        # A target that names an authority means that one, whatever Host says (RFC 9112 section 3.2.2).
+        scheme, named, rest = self.url.partition(b"://")
+        if named and b"/" not in scheme and rest.partition(b"/")[0].lower() != host.lower():
             raise _Refused
 
 
 class _Open(set[Any]):
-    """The open connections; `none_left` is set while there are none."""
+    """The open connections; `none_left` is set while there are none. `retiring`: see `Protocol.retire`."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.retiring = False
         self.none_left = asyncio.Event()
         self.none_left.set()
 
@@ -200,6 +214,7 @@ class Server:
         self._backlog = backlog
         self._scheme = "https" if tls else "http"
         self._open = _Open()
+        self._accepting: list[asyncio.Server] = []
         self._limit: asyncio.Timeout | None = None
         self._stopped = asyncio.Event()
         self._startup_error: BaseException | None = None
@@ -251,7 +266,8 @@ class Server:
         try:
             config.load()
             self._uvicorn.lifespan = config.lifespan_class(config)
-            await self._uvicorn.startup(sockets=self.sockets)
+            await self._uvicorn.startup(sockets=[])
+            await self.resume()
         except BaseException as exc:
             self._close_sockets()
             if isinstance(exc, SystemExit):  # uvicorn's way to say that start-up failed
@@ -259,10 +275,33 @@ class Server:
             raise
         self._started = True
 
-    async def stop(self, graceful_s: float | None = None) -> None:
+    async def resume(self) -> None:
+        """Accept; after `pause`, those who connected meanwhile first."""
+        config, state = self._uvicorn.config, self._uvicorn.server_state
+
+        def protocol() -> Protocol:
+            return Protocol(config, state, self._uvicorn.lifespan.state)
+
+        for sock in self.sockets:  # a copy, since who stops accepting closes what it accepted from
+            server = await asyncio.get_running_loop().create_server(
+                protocol, sock=sock.dup(), ssl=config.ssl, backlog=self._backlog
+            )
+            self._accepting.append(server)
+
+    def pause(self) -> None:
+        """Accept nothing, refuse nobody: who connects waits, for `resume` or for another process.
+
+        That one can be given copies of `sockets`. Open connections go on as before.
+        """
+        for server in self._accepting:
+            server.close()
+        self._accepting.clear()
+
+    async def stop(self, graceful_s: float | None = None, *, passed_on: bool = False) -> None:
         """Stop accepting, let running answers finish for `graceful_s`, then end the rest.
 
-        A second call while the first one drains shortens the wait to its own limit.
+        A second call while the first one drains shortens the wait to its own limit. `passed_on`: another
+        process accepts from the same sockets, so open connections are closed only when they rest.
         """
         seconds = self._graceful_s if graceful_s is None else graceful_s
         if not self._started:
@@ -275,7 +314,7 @@ class Server:
             return
         self._limit = asyncio.timeout(seconds)
         try:
-            await self._drain(self._limit)
+            await self._drain(self._limit, passed_on=passed_on)
             await self._uvicorn.lifespan.shutdown()
         finally:
             self._stopped.set()
@@ -299,12 +338,12 @@ class Server:
                 self._startup_error = exc
             raise
 
-    async def _drain(self, limit: asyncio.Timeout) -> None:
-        for server in self._uvicorn.servers:
-            server.close()
+    async def _drain(self, limit: asyncio.Timeout, *, passed_on: bool) -> None:
+        self.pause()
         self._close_sockets()
+        self._open.retiring = passed_on
         for connection in list(self._open):
-            connection.shutdown()
+            (connection.retire if passed_on else connection.shutdown)()
         try:
             async with limit:
                 await self._idle()

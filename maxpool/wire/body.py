@@ -17,11 +17,11 @@ from typing import Final
 import msgspec
 
 from maxpool.errors import RequestError
+from maxpool.wire.encoding import Decoder
 from maxpool.wire.resources import files_of, held
 
 MAX_DECODED_BYTES: Final = 64 * 1024 * 1024
 MAX_MODEL_CHARS: Final = 256
-MAX_MEMBERS: Final = 16  # gzip members in a row; each costs a copy of what follows
 MAX_DEPTH: Final = 4  # a tool result with images is at depth 2
 
 BYTES_PER_TOKEN: Final = 3.5  # English, code and JSON escapes: 49 KB of a first turn are 14k tokens
@@ -198,51 +198,28 @@ class _Found:
 
 
 def plain(body: bytes, encoding: str, max_bytes: int) -> bytes:
-    """The body without its `content-encoding` (one layer of gzip or deflate), for reading only.
+    """The body without its `content-encoding` (one layer), for reading only.
 
     Raises `RequestError` 413 beyond `max_bytes` once decoded, 400 for anything else.
     """
-    name = encoding.strip().lower() or "identity"
-    if name == "identity":
-        return body
-    if name not in ("gzip", "x-gzip", "deflate"):
+    decoder = Decoder.of(encoding)
+    if decoder is None:
         raise _refused(
-            f"content-encoding {name[:40]!r} is not supported: send gzip, deflate or identity"
+            f"content-encoding {encoding.strip()[:40]!r} is not supported: send gzip, br, zstd, "
+            "deflate or identity"
         )
-    try:
-        return _inflate(body, zlib.MAX_WBITS | 32, max_bytes)  # 32: gzip or zlib, told by the head
-    except zlib.error as broken:
-        if name == "deflate":  # some senders mean raw deflate (RFC 9110 8.4.1.2, note)
-            try:
-                return _inflate(body, -zlib.MAX_WBITS, max_bytes)
-            except zlib.error:
-                pass
+    text = decoder.feed(body, max_bytes + 1)
+    if len(text) > max_bytes:
+        raise RequestError(
+            413,
+            "request_too_large",
+            f"the body is larger than {max_bytes // 2**20} MB once decoded: send less at a time",
+        )
+    if not decoder.complete:
         raise _refused(
-            f"the body is not valid {name} data: send it again, or unencoded"
-        ) from broken
-
-
-def _inflate(body: bytes, wbits: int, max_bytes: int) -> bytes:
-    parts: list[bytes] = []
-    room = max_bytes
-    rest = body
-    for _ in range(MAX_MEMBERS):
-        stream = zlib.decompressobj(wbits)
-        part = stream.decompress(rest, room + 1)
-        parts.append(part)
-        room -= len(part)
-        if room < 0:
-            raise RequestError(
-                413,
-                "request_too_large",
-                f"the body is larger than {max_bytes // 2**20} MB once decoded: send less at a time",
-            )
-        if not stream.eof:
-            raise zlib.error("truncated")
-        rest = stream.unused_data  # gzip allows several members in a row (RFC 1952 2.2)
-        if not rest:
-            return b"".join(parts)
-    raise zlib.error("too many members")
+            f"the body is not valid {encoding.strip().lower()} data: send it again, or unencoded"
+        )
+    return text
 
 
 def _decode(body: bytes) -> _Loose:

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from maxpool.errors import RequestError, SecretError
+from maxpool.wire.encoding import READABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -58,6 +59,10 @@ _NEVER_DOWNSTREAM: Final = _HOP_BY_HOP | frozenset(
 _NEVER_DOWNSTREAM_PREFIXES: Final = (b"x-maxpool-", b"access-control-")
 _RATELIMIT_PREFIXES: Final = (b"anthropic-ratelimit-", b"anthropic-priority-", b"anthropic-fast-")
 _NAMES: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*")
+_MAX_ACCEPTED_BYTES: Final = 256  # of `accept-encoding`; clients send some 30
+_NO_WEIGHT: Final = re.compile(rb"q\s*=\s*0(\.0*)?")
+_NAME_BYTES: Final = bytes(byte for byte in range(128) if _NAMES.fullmatch(bytes([byte])))
+_NO_VALUE_BYTES: Final = bytes((*range(9), *range(10, 32), 127))  # RFC 9110 section 5.5
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
 _OWN: Final = re.compile(rf"[Bb]earer +({OAUTH_PREFIX}[\w.~+/-]+=*) *", re.ASCII)  # RFC 6750 2.1
 
@@ -176,12 +181,12 @@ def outbound(
     added = [*extra, authorization] if authorization is not None else list(extra)
     replaced = {name.lower() for name, _ in added}
     named = _connection_names(headers)
-    coding = b"identity"
+    accepted = b""
     found: list[tuple[bytes, bytes]] = []
     for field in headers:
         name = field[0].lower()
         if name == b"accept-encoding":
-            coding = _coding(field[1][:256]) if coding == b"identity" else coding
+            accepted = accepted + b"," + field[1] if accepted else field[1]
         elif (
             (name not in _NEVER_UPSTREAM or (own and name == b"authorization"))
             and not name.startswith(_NEVER_UPSTREAM_PREFIXES)
@@ -192,7 +197,7 @@ def outbound(
     if strip_beta or oauth:
         found = _betas(found, strip_beta, oauth=oauth and b"anthropic-beta" not in replaced)
     if b"accept-encoding" not in replaced:
-        found.append((b"accept-encoding", coding))
+        found.append((b"accept-encoding", _codings(accepted)))
     return found + added
 
 
@@ -211,12 +216,22 @@ def inbound(
     if drop_ratelimit:
         prefixes = (*prefixes, *_RATELIMIT_PREFIXES)
     found = []
+    if not _sendable(headers):
+        headers = [one for one in headers if _sendable([one])]
     for field in headers:
         name = field[0].lower()
         if name in _NEVER_DOWNSTREAM or name in own or name in named or name.startswith(prefixes):
             continue
         found.append(field)
     return found + added
+
+
+def _sendable(headers: Raw) -> bool:
+    """Whether our own server can write these: not every reader upstream is as strict."""
+    if b"".join([name for name, _ in headers]).translate(None, _NAME_BYTES):
+        return False
+    values = b"".join([value for _, value in headers])
+    return len(values.translate(None, _NO_VALUE_BYTES)) == len(values)
 
 
 def _connection_names(headers: Raw) -> frozenset[bytes] | set[bytes]:
@@ -230,13 +245,21 @@ def _connection_names(headers: Raw) -> frozenset[bytes] | set[bytes]:
 
 
 @lru_cache(maxsize=64)
-def _coding(value: bytes) -> bytes:
-    """`gzip` if the caller takes it, else `identity`: encodings that the meter can read."""
-    weights = {b"*": False}
-    for part in value.lower().split(b","):
-        name, _, parameters = part.partition(b";")
-        weights[name.strip()] = not re.fullmatch(rb"\s*q\s*=\s*0(\.0*)?\s*", parameters)
-    return b"gzip" if weights.get(b"gzip", weights[b"*"]) else b"identity"
+def _codings(value: bytes) -> bytes:
+    """What the caller accepts of what can be read on the way, in its own words; else `identity`."""
+    asked, refused, rest = {}, set(), None
+    for part in value.lower().split(b",") if len(value) <= _MAX_ACCEPTED_BYTES else ():
+        name, _, parameters = (word.strip() for word in part.partition(b";"))
+        if _NO_WEIGHT.fullmatch(parameters):
+            refused.add(name)
+        elif name == b"*":
+            rest = parameters
+        elif name in READABLE:
+            asked[name] = parameters
+    if rest is not None and b"*" not in refused:
+        asked |= {name: rest for name in READABLE if name not in asked}
+    found = [b";".join(filter(None, one)) for one in asked.items() if one[0] not in refused]
+    return b", ".join(found) or b"identity"
 
 
 def _betas(

@@ -5,14 +5,14 @@ import gc
 import logging
 import socket
 import struct
-import time
 import weakref
 from contextlib import asynccontextmanager
 
 import pytest
 
-from maxpool.adapters.server import ABORT, MAX_HEAD_BYTES, MAX_HEADERS, Server
+from maxpool.adapters.server import ABORT, GRACEFUL_S, MAX_HEAD_BYTES, MAX_HEADERS, Server
 from maxpool.errors import BindError
+from tests.rig import until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -42,7 +42,7 @@ async def serving(app, **kwargs):
         await server.stop(0)
 
 
-async def talk(server, data, wait=3.0) -> bytes:
+async def talk(server, data, wait=30.0) -> bytes:
     """Send raw bytes, return everything that comes back until the server closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
@@ -107,18 +107,19 @@ async def test_a_start_up_that_raises_reaches_the_caller_and_leaves_nothing_open
 
 
 async def test_stop_lets_a_running_answer_finish_and_refuses_new_connections():
-    release = asyncio.Event()
+    begun, release = asyncio.Event(), asyncio.Event()
 
     async def app(scope, receive, send):
         await answer(send, b"first;", more=True)
+        begun.set()
         await release.wait()
         await send({"type": "http.response.body", "body": b"last"})
 
     async with serving(app) as server:
         running = asyncio.create_task(talk(server, GET))
-        await asyncio.sleep(0.05)
-        stopping = asyncio.create_task(server.stop(5))
-        await asyncio.sleep(0.05)
+        await begun.wait()
+        stopping = asyncio.create_task(server.stop(60))
+        await until(lambda: all(sock.fileno() == -1 for sock in server.sockets))
         with pytest.raises(OSError, match=r"."):
             await asyncio.open_connection("127.0.0.1", server.port)
         release.set()
@@ -130,21 +131,21 @@ async def test_stop_lets_a_running_answer_finish_and_refuses_new_connections():
 
 
 async def test_stop_ends_within_its_limit_and_the_cut_is_visible(caplog):
-    ended = asyncio.Event()
+    begun, ended = asyncio.Event(), asyncio.Event()
 
     async def app(scope, receive, send):
         try:
             await answer(send, b"first", more=True)
+            begun.set()
             await asyncio.Event().wait()
         finally:
             ended.set()
 
     async with serving(app) as server:
         running = asyncio.create_task(talk(server, GET))
-        await asyncio.sleep(0.05)
-        start = time.perf_counter()
-        await server.stop(0.1)
-        assert time.perf_counter() - start < 1
+        await begun.wait()
+        async with asyncio.timeout(GRACEFUL_S / 2):
+            await server.stop(0.1)
         got = await running
     assert ended.is_set()
     assert b"first" in got
@@ -153,23 +154,26 @@ async def test_stop_ends_within_its_limit_and_the_cut_is_visible(caplog):
 
 
 async def test_a_second_stop_cuts_the_drain_of_the_first_short():
+    begun = asyncio.Event()
+
     async def app(scope, receive, send):
         await answer(send, b"first", more=True)
+        begun.set()
         await asyncio.Event().wait()
 
     async with serving(app) as server:
         running = asyncio.create_task(talk(server, GET))
-        await asyncio.sleep(0.05)
+        await begun.wait()
         first = asyncio.create_task(server.stop(60))
         await asyncio.sleep(0.02)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await server.stop(0)
             await first
         await running
 
 
 async def test_the_application_shuts_down_only_after_the_last_request_ended():
-    order = []
+    order, begun = [], asyncio.Event()
 
     async def app(scope, receive, send):
         if scope["type"] == "lifespan":
@@ -180,6 +184,7 @@ async def test_the_application_shuts_down_only_after_the_last_request_ended():
             return await send({"type": "lifespan.shutdown.complete"})
         try:
             await answer(send, b"x", more=True)
+            begun.set()
             await asyncio.Event().wait()
         finally:
             await asyncio.sleep(0.05)
@@ -187,7 +192,7 @@ async def test_the_application_shuts_down_only_after_the_last_request_ended():
 
     async with serving(app, lifespan="on") as server:
         running = asyncio.create_task(talk(server, GET))
-        await asyncio.sleep(0.05)
+        await begun.wait()
         await server.stop(0.05)
         await running
     assert order == ["request", "shutdown"]
@@ -196,10 +201,11 @@ async def test_the_application_shuts_down_only_after_the_last_request_ended():
 @pytest.mark.parametrize("rst", [True, False])
 async def test_abort_drops_the_connection_at_once_and_logs_nothing(rst, caplog):
     caplog.set_level(logging.INFO)
+    seen = asyncio.Event()
 
     async def app(scope, receive, send):
         await answer(send, b"partial", more=True)
-        await asyncio.sleep(0.05)
+        await seen.wait()
         scope["extensions"][ABORT](rst=rst)
         await send({"type": "http.response.body", "body": b"never"})
 
@@ -208,7 +214,8 @@ async def test_abort_drops_the_connection_at_once_and_logs_nothing(rst, caplog):
         writer.write(GET)
         got = await reader.readuntil(b"partial\r\n")
         assert got.startswith(b"HTTP/1.1 200")
-        async with asyncio.timeout(1):
+        seen.set()
+        async with asyncio.timeout(30):
             if rst:
                 with pytest.raises(ConnectionResetError):
                     await reader.read()
@@ -230,11 +237,12 @@ async def test_an_exception_of_the_application_is_logged_and_answered_with_500(c
 
 
 async def test_a_client_that_leaves_is_told_to_the_application():
-    gone = asyncio.Event()
+    begun, gone = asyncio.Event(), asyncio.Event()
 
     async def app(scope, receive, send):
         await receive()
         await answer(send, b"x", more=True)
+        begun.set()
         while (await receive())["type"] != "http.disconnect":
             pass
         gone.set()
@@ -242,9 +250,9 @@ async def test_a_client_that_leaves_is_told_to_the_application():
     async with serving(app) as server:
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(GET)
-        await asyncio.sleep(0.05)
+        await begun.wait()
         writer.transport.abort()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             await gone.wait()
 
 
@@ -324,7 +332,7 @@ async def test_broken_framing_after_an_answer_began_resets_instead_of_mixing_ans
         writer.write(post(CHUNKED, body=b"3\r\nabc\r\n"))
         await reader.readuntil(b"begun\r\n")
         writer.write(b"nonsense\r\n")
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             assert b"400" not in await reader.read()
         writer.transport.abort()
 
@@ -354,8 +362,53 @@ async def test_a_connection_that_was_reset_is_let_go_at_once():
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             await server._open.none_left.wait()
         await asyncio.sleep(0)
         gc.collect()
         assert connection() is None
+
+
+async def test_who_connects_while_nobody_accepts_waits_and_is_answered():
+    async with serving(hello) as server:
+        server.pause()
+        waiting = asyncio.ensure_future(talk(server, GET[:-2] + b"Connection: close\r\n\r\n"))
+        await asyncio.wait({waiting}, timeout=0.1)
+        assert not waiting.done()
+        await server.resume()
+        assert (await waiting).startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_another_server_goes_on_with_copies_of_the_sockets():
+    async with serving(hello) as first:
+        first.pause()
+        copies = [sock.dup() for sock in first.sockets]
+        async with serving(hello, sockets=copies) as second:
+            assert second.port == first.port
+            await first.stop(0)
+            got = await talk(second, GET[:-2] + b"Connection: close\r\n\r\n")
+            assert got.startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_an_open_connection_is_answered_once_more_when_another_process_accepts():
+    async with serving(hello) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(GET)
+        assert b"connection: close" not in await reader.readuntil(b"\r\n\r\n")
+        stopping = asyncio.ensure_future(server.stop(10.0, passed_on=True))
+        await until(lambda: server._open.retiring)
+        writer.write(GET)
+        assert b"connection: close" in await reader.read()
+        await stopping
+        writer.close()
+
+
+async def test_a_connection_that_rests_is_closed_soon_when_another_process_accepts(monkeypatch):
+    monkeypatch.setattr("maxpool.adapters.server.LAST_REQUEST_S", 0.05)
+    async with serving(hello) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(GET)
+        await reader.readuntil(b"\r\n\r\n")
+        async with asyncio.timeout(5):
+            await server.stop(30.0, passed_on=True)
+        writer.close()

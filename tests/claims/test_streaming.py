@@ -42,7 +42,7 @@ async def test_nothing_reaches_the_client_before_content(after):  # R2
 
 async def test_late_headers_and_pings_go_out_and_message_start_stays_held():
     async with rig(queue=EARLY) as it:
-        it.sim.inject(HangFault(after=2, seconds=0.5), "a")
+        it.sim.inject(HangFault(after=2, seconds=1.2), "a")
         client = await it.connect()
         await client.send(request_bytes(connection="close"))
         got = await client.until(b"event: ping")
@@ -78,7 +78,7 @@ async def test_failover_is_possible_after_early_headers(fault):
 
 async def test_early_headers_promise_identity_and_keep_it():
     async with rig(queue=EARLY, sim=SimSettings(gzip=True)) as it:
-        it.sim.inject(HangFault(after=2, seconds=0.3), "a")
+        it.sim.inject(HangFault(after=2, seconds=0.8), "a")
         got = await it.post(headers={"accept-encoding": "gzip"})
         assert "content-encoding" not in got.fields
         assert got.events[0] == "ping"
@@ -91,7 +91,7 @@ async def test_json_is_never_written_into_a_stream_that_has_begun(hold):  # R16
 
     async def script(one, reader, writer):
         await one.request(reader)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.8)
         writer.write(
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
             % (len(body), body)
@@ -137,7 +137,7 @@ async def test_a_bad_request_after_early_headers_is_told_as_an_event():
 async def test_a_page_instead_of_an_error_is_told_as_a_proper_event(coding):
     async def script(one, reader, writer):
         await one.request(reader)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.8)
         page = b"<html>no\n\n</html>"
         writer.write(
             b"HTTP/1.1 422 No\r\n%scontent-type: text/html\r\ncontent-length: %d\r\n\r\n%s"
@@ -189,11 +189,11 @@ async def test_json_that_waits_too_long_gets_an_honest_503():
 
 
 async def test_a_pause_longer_than_the_idle_limit_is_fine_while_bytes_come():  # R13
-    async with rig(upstream={"idle_timeout": 0.3}) as it:
-        it.sim.inject(faults.SlowFault(interval_s=0.05, size=600), "a")
+    async with rig(upstream={"idle_timeout": 0.6}) as it:
+        it.sim.inject(faults.SlowFault(interval_s=0.05, size=250), "a")
         began = time.monotonic()
         assert (await it.post()).whole
-        assert time.monotonic() - began > 0.3
+        assert time.monotonic() - began > 0.6
 
 
 # -- clients that read slowly ----------------------------------------------------------------------
@@ -224,7 +224,7 @@ async def test_a_slow_client_does_not_make_a_stream_pile_up():  # R14
         await client.send(request_bytes())
         await client.until(b"content_block_delta")
         before = -1
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while before != one.taken:
                 before = one.taken
                 await asyncio.sleep(0.2)

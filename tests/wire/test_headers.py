@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maxpool.errors import RequestError, SecretError
+from maxpool.wire.encoding import Decoder
 from maxpool.wire.headers import (
     admin_key,
     authorization,
@@ -33,7 +36,7 @@ def test_real_headers_go_upstream_in_their_order_and_case():
     out = outbound(real(), authorization=KEY)
     gone = {b"authorization", b"connection", b"host", b"accept-encoding", b"content-length"}
     assert out[:-2] == [field for field in real() if field[0].lower() not in gone]
-    assert out[-2:] == [(b"accept-encoding", b"gzip"), KEY]
+    assert out[-2:] == [(b"accept-encoding", b"gzip, br, zstd"), KEY]
 
 
 @pytest.mark.parametrize(
@@ -76,17 +79,37 @@ def test_headers_named_by_connection_never_go_upstream():
 @pytest.mark.parametrize(
     ("accepted", "asked"),
     [
-        (b"gzip, deflate, br, zstd", "gzip"),
-        (b"br;q=1.0, *;q=0.5", "gzip"),
-        (b"gzip;q=0, br", "identity"),
+        (b"gzip, deflate, br, zstd", "gzip, br, zstd"),
+        (b"zstd;q=0.9,BR , deflate;q=1", "zstd;q=0.9, br"),
+        (b"br;q=1.0, *;q=0.5", "br;q=1.0, gzip;q=0.5, zstd;q=0.5"),
+        (b"*", "gzip, br, zstd"),
+        (b"*, br;q=0", "gzip, zstd"),
+        (b"gzip;q=0, br", "br"),
         (b"GZIP; q=0.000", "identity"),
         (b"*;q=0", "identity"),
-        (b"br", "identity"),
+        (b"*;q=0, zstd", "zstd"),
+        (b"identity", "identity"),
+        (b"compress, x-odd;q=1", "identity"),
         (b"", "identity"),
+        (b";;,,;q=0, ,br;;", "br;;"),
+        (b"gzip," * 1000, "identity"),
     ],
 )
 def test_only_encodings_that_can_be_metered_are_asked_for(accepted: bytes, asked: str):
     assert sent((b"Accept-Encoding", accepted))["accept-encoding"] == asked
+
+
+def test_encodings_on_several_lines_are_one_list():
+    lines = [(b"accept-encoding", b"br"), (b"Accept-Encoding", b"gzip;q=0, zstd")]
+    assert sent(*lines)["accept-encoding"] == "br, zstd"
+
+
+@given(st.binary(max_size=60).map(lambda told: told + b", br"))
+def test_whatever_a_caller_accepts_only_readable_encodings_are_asked_for(accepted: bytes):
+    asked = sent((b"accept-encoding", accepted))["accept-encoding"]
+    names = {one.partition(";")[0] for one in asked.split(", ")}
+    assert names <= {"gzip", "br", "zstd", "identity"}
+    assert all(Decoder.of(name) for name in names)
 
 
 def test_a_caller_who_names_no_encoding_gets_none():
@@ -173,6 +196,19 @@ def test_the_client_key_comes_from_its_own_header_first():
     assert client_key({}) is None
 
 
+def test_a_field_that_no_answer_may_carry_is_left_out():
+    odd = [
+        (b"x-a", b"a\x01b"),
+        (b"x-b", b"a\tb"),
+        (b"x-c", b"\x7f"),
+        (b"x\x00", b"d"),
+        (b"x-e", b"\xe9"),
+        (b"x-f ", b"g"),
+        (b"x\ny", b"i"),
+    ]
+    assert inbound(odd, drop_ratelimit=False) == [odd[1], odd[4]]
+
+
 def test_repeated_fields_are_joined_under_a_lower_case_name():
     assert fields([(b"A", b"1"), (b"b", b"\xe9"), (b"a", b"2")]) == {"a": "1, 2", "b": "é"}
 
@@ -254,3 +290,50 @@ def test_a_clients_own_bearer_stays_where_and_as_it_was_and_no_key_stays_with_it
     headers = [(b"a", b"1"), bearer, (b"b", b"2"), (b"x-api-key", b"k"), (b"X-Maxpool-Key", b"k")]
     passed = outbound(headers, authorization=None, own=True)
     assert passed[:-1] == [(b"a", b"1"), bearer, (b"b", b"2")]
+
+
+NAMES = st.sampled_from(
+    [
+        *(b"Connection", b"Content-Length", b"Transfer-Encoding", b"Accept-Encoding", b"Cookie"),
+        *(b"Authorization", b"x-api-key", b"x-maxpool-key", b"anthropic-beta", b"x-forwarded-for"),
+        *(b"anthropic-ratelimit-x", b"Set-Cookie", b"access-control-allow-origin", b"X-A", b""),
+    ]
+)
+FIELDS = st.lists(st.tuples(NAMES | st.binary(max_size=9), st.binary(max_size=30)), max_size=12)
+
+
+@given(FIELDS)
+def test_any_fields_at_all_are_passed_or_refused_with_a_400(raw):
+    status = 0
+    try:
+        check(raw)
+    except RequestError as refused:
+        status = refused.status
+    assert status in (0, 400)
+    if not status:
+        assert not any(
+            mark in name + value for name, value in raw for mark in (b"\n", b"\r", b"\0")
+        )
+        assert all(name for name, _ in raw)
+    told = fields(raw)
+    for read in (client_key, own_login, admin_key):
+        assert read(told) is None or read(told)
+
+
+@given(FIELDS, st.booleans())
+def test_whatever_fields_come_what_must_not_go_upstream_does_not(raw, oauth):
+    out = outbound(raw, authorization=KEY, oauth=oauth)
+    names = [name.lower() for name, _ in out]
+    assert not {b"connection", b"content-length", b"transfer-encoding", b"cookie"} & set(names)
+    assert [value for name, value in out if name.lower() == b"x-api-key"] == [KEY[1]]
+    assert names.count(b"accept-encoding") == 1
+    assert not any(name.startswith((b"x-maxpool-", b"x-forwarded-")) for name in names)
+
+
+@given(FIELDS)
+def test_whatever_fields_come_what_must_not_come_back_does_not(raw):
+    out = inbound(raw, drop_ratelimit=True)
+    names = {name.lower() for name, _ in out}
+    assert not {b"connection", b"transfer-encoding", b"set-cookie"} & names
+    assert not any(n.startswith((b"access-control-", b"anthropic-ratelimit-")) for n in names)
+    assert not any(mark in name + value for name, value in out for mark in (b"\n", b"\r", b"\0"))

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maxpool.core.lease import TokenUsage
-from maxpool.wire.meter import Meter, cost_usd, usage_of_body
-from maxpool.wire.sse import Event
+from maxpool.wire.meter import MAX_TOKENS, Meter, cost_usd, usage_of_body
+from maxpool.wire.sse import Event, Scanner
 
 START = {
     "id": "msg_1",
@@ -162,3 +162,65 @@ def test_the_container_of_an_answer_is_known_once_it_is_told(odd):
     later = event("message_delta", delta={"container": odd})
     assert fed(event("message_start", message=START), later).container_id is None
     assert fed(told, later).container_id == "c_1"
+
+
+STREAM = b"".join(
+    b"event: %s\ndata: %s\n\n" % (one.name.encode(), one.data)
+    for one in (
+        event("message_start", message=START),
+        event("content_block_start", content_block={"type": "text"}),
+        event("content_block_delta", delta={"text": "\u00fc\u20ac\U0001f600"}),
+        event("content_block_stop"),
+        event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 5}),
+        event("message_stop"),
+    )
+)
+
+
+def metered(*chunks: bytes) -> Meter:
+    meter, scanner = Meter(), Scanner()
+    for chunk in chunks:
+        for one in scanner.feed(chunk):
+            meter.feed(one)
+    return meter
+
+
+def test_a_stream_split_at_every_byte_is_counted_the_same():
+    for cut in range(len(STREAM) + 1):
+        meter = metered(STREAM[:cut], STREAM[cut:])
+        assert meter.usage == TokenUsage(10, 5, 200, 10, 20)
+        assert (meter.events, meter.complete, meter.in_block) == (6, True, False)
+
+
+@given(st.integers(0, len(STREAM) - 1), st.binary(max_size=3), st.integers(0, 3))
+def test_a_stream_with_wrong_bytes_counts_at_most_what_it_says(where, wrong, gone):
+    usage = metered(STREAM[:where] + wrong + STREAM[where + gone :]).usage
+    assert min(usage.input, usage.output, usage.cache_read) >= 0
+
+
+ODD = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
+NAMED = st.sampled_from(
+    [
+        "message",
+        "usage",
+        "delta",
+        "cache_creation",
+        "input_tokens",
+        "container",
+        "id",
+        "cost",
+        "stop_reason",
+    ]
+)
+NESTED = st.recursive(
+    ODD, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMED, inner, max_size=4)
+)
+
+
+@given(st.sampled_from(["message_start", "message_delta", "error", "message", "cost"]), NESTED)
+def test_whatever_an_event_holds_it_is_survived(name, told):
+    data = json.dumps(told).encode()
+    meter = Meter("cost")
+    meter.feed(Event(name, data))
+    assert 0 <= meter.usage.input <= MAX_TOKENS
+    assert usage_of_body(data).output >= 0

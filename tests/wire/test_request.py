@@ -7,10 +7,14 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maxpool.errors import RequestError
+from maxpool.wire.body import plain
 from maxpool.wire.request import read
 from tests.wire import captures
+from tests.wire.packing import PACK, bomb, packed
 
 if TYPE_CHECKING:
     from maxpool.core.lease import LeaseRequest
@@ -182,41 +186,48 @@ def test_a_call_that_never_streams_is_never_read_as_a_stream():
     assert not read({}, raw, key_id=None, arrived_at=0.0, stream_allowed=False)[0].stream
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "raw", "identity"])
-def test_an_encoded_body_is_decoded_for_reading(encoding: str):
-    raw = json.dumps(PLAIN).encode()
-    wbits = {"gzip": 31, "deflate": 15, "raw": -15}.get(encoding)
-    if wbits:
-        packer = zlib.compressobj(wbits=wbits)
-        raw = packer.compress(raw) + packer.flush()
-    name = "deflate" if encoding == "raw" else encoding
-    assert ask(raw, headers={"content-encoding": name}).model == PLAIN["model"]
+@pytest.mark.parametrize("coding", PACK)
+def test_an_encoded_body_is_decoded_for_reading(coding: str):
+    raw = packed(coding, json.dumps(PLAIN).encode())
+    name = coding.rpartition(" ")[2].upper()
+    assert ask(raw, headers={"content-encoding": f" {name} "}).model == PLAIN["model"]
 
 
-def test_a_decompression_bomb_is_a_413_and_never_unpacked():
-    packer = zlib.compressobj(wbits=31)
-    bomb = packer.compress(b"0" * 20_000_000) + packer.flush()
-    headers = {"content-encoding": "gzip"}
+@pytest.mark.parametrize("coding", PACK)
+def test_a_decompression_bomb_is_a_413_and_never_unpacked(coding: str):
+    headers = {"content-encoding": coding.rpartition(" ")[2]}
     with pytest.raises(RequestError, match="1 MB") as raised:
-        read(headers, bomb, key_id=None, arrived_at=0.0, max_decoded_bytes=2**20)
+        read(headers, bomb(coding, 20), key_id=None, arrived_at=0.0, max_decoded_bytes=2**20)
     assert raised.value.status == 413
+
+
+def test_the_bound_of_a_decoded_body_is_exact():
+    raw = json.dumps(PLAIN).encode()
+    for coding in PACK:
+        name = coding.rpartition(" ")[2]
+        assert plain(packed(coding, raw), name, len(raw)) == raw
+        with pytest.raises(RequestError):
+            plain(packed(coding, raw), name, len(raw) - 1)
 
 
 @pytest.mark.parametrize(
     ("encoding", "body"),
-    [("br", b"x"), ("gzip", b"junk"), ("deflate", b"junk"), ("gzip, gzip", b"")],
+    [
+        *(("compress", b"x"), ("gzip", b"junk"), ("deflate", b"junk"), ("gzip, gzip", b"")),
+        *(("br", b"\xff\xff"), ("zstd", b"junk"), ("br", b""), ("zstd", b""), ("gzip", b"")),
+    ],
 )
-def test_unreadable_encodings_are_a_400_that_names_the_readable_ones(encoding: str, body: bytes):
-    with pytest.raises(RequestError, match=r"gzip|deflate") as raised:
+def test_unreadable_encodings_are_a_400_that_says_so(encoding: str, body: bytes):
+    with pytest.raises(RequestError, match=r"gzip|deflate|br|zstd") as raised:
         ask(body, headers={"content-encoding": encoding})
     assert raised.value.status == 400
 
 
-def test_a_truncated_gzip_body_is_refused():
-    packer = zlib.compressobj(wbits=31)
-    whole = packer.compress(json.dumps(PLAIN).encode()) + packer.flush()
-    with pytest.raises(RequestError, match="gzip"):
-        ask(whole[:-9], headers={"content-encoding": "gzip"})
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate"])
+def test_a_truncated_body_is_refused(coding: str):
+    whole = packed(coding, json.dumps(PLAIN).encode())
+    with pytest.raises(RequestError, match=coding):
+        ask(whole[:-1], headers={"content-encoding": coding})
 
 
 def test_gzip_members_in_a_row_are_read_and_a_flood_of_them_is_refused():
@@ -227,7 +238,7 @@ def test_gzip_members_in_a_row_are_read_and_a_flood_of_them_is_refused():
     headers = {"content-encoding": "gzip"}
     assert ask(member(b'{"model":') + member(b'"m"}'), headers=headers).model == "m"
     with pytest.raises(RequestError, match="gzip"):
-        ask(member(b"") * 1_000_000, headers=headers)
+        ask(member(b"") * 1_600_000, headers=headers)  # 32 MB: minutes, were each to cost a copy
     with pytest.raises(RequestError, match="gzip"):
         ask(b"", headers=headers)
 
@@ -235,3 +246,42 @@ def test_gzip_members_in_a_row_are_read_and_a_flood_of_them_is_refused():
 def test_megabytes_of_blanks_cost_no_more_than_megabytes_of_text():
     body = b'{"model":"m","system":[' + b" " * 8_000_000 + b'],"messages":[{"role":"user"}]}'
     assert ask(body).session  # minutes, were a blank-matching pattern to meet this
+
+
+VALUES = st.text(st.characters(min_codepoint=0, max_codepoint=255), max_size=60)
+SWITCHES = (
+    *("x-maxpool-session", "x-claude-code-session-id", "x-claude-code-agent-id", "session-id"),
+    *("x-maxpool-priority", "x-maxpool-max-wait", "x-maxpool-profile", "user-agent", "x-app"),
+)
+
+
+@given(st.dictionaries(st.sampled_from(SWITCHES), VALUES), st.none() | st.just("k"))
+def test_whatever_headers_say_the_request_is_read_and_stays_small(told, key_id):
+    found = ask(headers=told, key_id=key_id)
+    assert len(found.session or "") <= 100
+    assert 0 <= found.priority <= 100
+    assert found.max_wait_s is None or 0 <= found.max_wait_s <= 7 * 86_400
+
+
+def status_of(body: bytes, headers: dict[str, str]) -> int:
+    """The status it is refused with; 0 when it is read."""
+    try:
+        return 0 if ask(body, headers=headers).model else -1
+    except RequestError as refused:
+        return refused.status
+
+
+REAL = captures.body(captures.recorded("claude-code"))
+
+
+@given(st.integers(0, len(REAL)), st.binary(max_size=4), st.integers(0, 400))
+def test_a_real_body_with_wrong_bytes_is_read_or_refused_with_a_400(where, wrong, gone):
+    assert status_of(REAL[:where] + wrong + REAL[where + gone :], {}) in (0, 400)
+
+
+@given(st.sampled_from(list(PACK)), st.integers(0, 10_000), st.integers(0, 255))
+def test_an_encoded_body_with_a_wrong_byte_is_read_or_refused(coding, where, wrong):
+    body = bytearray(packed(coding, json.dumps(PLAIN).encode()))
+    body[where % len(body)] = wrong
+    headers = {"content-encoding": coding.rpartition(" ")[2]}
+    assert status_of(bytes(body), headers) in (0, 400, 413)

@@ -95,3 +95,30 @@ def test_extra_blank_lines_are_no_events():
         Event("message", b"a"),
         Event("message", b"b"),
     ]
+
+
+MARKS = [
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b":",
+    b" ",
+    b"data",
+    b"event",
+    b"\xef\xbb\xbf",
+    b"\xff",
+    b"x",
+    b"\0",
+]
+
+
+@given(st.lists(st.sampled_from(MARKS), max_size=60).map(b"".join), st.lists(st.integers(1, 9)))
+def test_any_bytes_tell_the_same_events_however_they_are_split(stream: bytes, sizes: list[int]):
+    whole, parts = Scanner(), Scanner()
+    chunks, at = [], 0
+    for size in sizes:
+        chunks.append(stream[at : at + size])
+        at += size
+    told = scan([*chunks, stream[at:]], parts)
+    assert told == scan([stream], whole)
+    assert parts.pending == whole.pending

@@ -124,6 +124,27 @@ def test_a_rejection_that_names_nothing_with_both_windows_low_is_the_familys():
     assert verdict(429, envelope(), headers) == FamilyQuotaExceeded("opus", RESET)
 
 
+def test_the_evidence_of_a_429_counts_in_one_order_from_the_code_to_nothing():
+    """Each step takes the strongest evidence away."""
+    steps: list[tuple[dict[str, str], type[Outcome], str | None]] = [
+        ({"urepresentative_claim": "seven_day"}, QuotaExceeded, "7d"),
+        ({"u5h_status": "rejected"}, QuotaExceeded, "5h"),
+        ({"u7d_utilization": "0.9995"}, QuotaExceeded, "7d"),
+        ({"u7d__oi_utilization": "1.0"}, FamilyQuotaExceeded, None),
+    ]
+    bucket = {"anthropic-ratelimit-tokens-remaining": "0"}
+    for i, (_, kind, window) in enumerate(steps):
+        headers = told(**{k: v for more, _, _ in steps[i:] for k, v in more.items()}) | bucket
+        assert isinstance(
+            verdict(429, envelope(code="enforced_spend_limit_reached"), headers), SpendLimited
+        )
+        outcome = verdict(429, envelope(), headers)
+        assert isinstance(outcome, kind)
+        assert window is None or getattr(outcome, "window", None) == window
+    assert isinstance(verdict(429, envelope(), bucket), RateLimited)
+    assert isinstance(verdict(429, envelope(), {"retry-after": "99"}), Burst)
+
+
 def test_extra_usage_texts_are_the_requests_own_and_may_go_to_one_other_account():
     for text in ("You're out of extra usage.", "Extra usage is required for long context requests"):
         for status in (400, 429):
