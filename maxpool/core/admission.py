@@ -6,7 +6,7 @@ found nobody, and the asking again. They choose no account.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from maxpool.core.eligibility import Context, Reason, Unavailable
@@ -33,7 +33,7 @@ def arrived(pool: Pool, request: LeaseRequest, ticket: Ticket | None, now: float
 
 def context(pool: Pool, request: LeaseRequest, ticket: Ticket | None, now: float) -> Context:
     """What `check` needs to know of the pool."""
-    room = pool.queue.find(ticket) is not None or pool.queue.room(request.client_key, now)
+    room = pool.queue.find(ticket) is not None or pool.queue.room(request, now)
     wait_until = deadline(pool, request, ticket, now) if room else now
     return Context(
         pool.settings, pool.plan_in_flight, False, wait_until, pool.throttle, pool.revision
@@ -91,7 +91,7 @@ def hold(
     too_late = timed and cause.until is not None and cause.until > ends
     if not cause.temporary or now >= ends or too_late:
         refused = blocked.behind or cause.reason
-    elif waiter is None and not queue.room(request.client_key, now):
+    elif waiter is None and not queue.room(request, now):
         refused = Reason.QUEUE_FULL
     if refused is not None:
         queue.leave(ticket)
@@ -100,6 +100,8 @@ def hold(
     key = class_of(request, exclude)
     if waiter is None:
         tokens = request.input_tokens + pool.prices.expected_output(request)
+        queue.leave(ticket)  # whoever lost its place and asks again comes anew
+        queue.make_room(request)
         waiter = queue.join(request, key, now, ends, tokens)
     queue.reseat(waiter, key)
     waiter.exclude = exclude
@@ -111,6 +113,7 @@ def wake(pool: Pool, now: float) -> list[tuple[Ticket, Lease | Refusal]]:
     """Ask again on behalf of whoever may have hope, in turn; returns those that were answered."""
     pool.queue.age(now)
     round_ = _Asking(pool, now)
+    round_.displaced()
     round_.lines()
     for waiter in pool.queue.due(now):  # its own time has come, whoever stands before it
         round_.ask(waiter)
@@ -125,6 +128,19 @@ class _Asking:
     now: float
     asked: set[int] = field(default_factory=set)
     answered: list[tuple[Ticket, Lease | Refusal]] = field(default_factory=list)
+
+    def displaced(self) -> None:
+        """Who lost its place to somebody more urgent takes what serves without waiting, if any."""
+        queue = self.pool.queue
+        while queue.displaced:
+            waiter = queue.displaced.pop(next(iter(queue.displaced)))
+            at_once = replace(waiter.request, max_wait_s=0.0)
+            found = self.pool.acquire(at_once, self.now, exclude=waiter.exclude)
+            if isinstance(found, Refusal):
+                full, cause = Reason.QUEUE_FULL, found.reason.value
+                found = Refusal(full, found.retry_at, cause, found.counts)
+            if not isinstance(found, Wait):  # it never waits: its patience is over
+                self.answered.append((waiter.ticket, found))
 
     def lines(self) -> None:
         """Serve all lines in the order of turns, each until its first must go on waiting."""

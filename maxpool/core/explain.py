@@ -34,7 +34,7 @@ def explain(pool: Pool, request: LeaseRequest, now: float, exclude: frozenset[st
     """Weigh every account for that request; `chosen` is what `acquire` would lease at `now`."""
     selector = replace(pool.selector, blocked={})
     ctx = Context(pool.settings, pool.plan_in_flight, throttle=pool.throttle)
-    full = len(pool.queue) >= pool.queue.share(request.client_key, pool.settings.queue_limit)
+    full = not pool.queue.takes(request)
     ctx.wait_until = now if full else admission.deadline(pool, request, None, now)
     arrived = admission.arrived(pool, request, None, now)
     binding = pool.bindings.find(session_key(request), now)

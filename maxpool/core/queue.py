@@ -57,6 +57,7 @@ class Queue:
     deadlines: list[Alarm] = field(default_factory=list)
     promotions: list[Alarm] = field(default_factory=list)
     endings: deque[float] = field(default_factory=lambda: deque(maxlen=SEEN_ENDINGS))
+    displaced: dict[int, Waiter] = field(default_factory=dict)  # not told yet
     last_id: int = 0
 
     def __post_init__(self) -> None:
@@ -71,17 +72,49 @@ class Queue:
 
     # -- bounds --------------------------------------------------------------------------------
 
-    def room(self, client_key: str | None, now: float) -> bool:
-        """Whether one more of this client key may wait.
+    def room(self, request: LeaseRequest, now: float) -> bool:
+        """Whether one more may wait: on a free place, or on that of somebody who is less urgent.
 
         Those who silently let their deadline pass have left.
         """
-        most = self.share(client_key, self.settings.queue_limit)
-        if len(self.waiters) >= self.settings.queue_limit or self.places.get(client_key, 0) >= most:
-            self._drop_gone(now)
-        return (
-            len(self.waiters) < self.settings.queue_limit and self.places.get(client_key, 0) < most
-        )
+        if self._free(request.client_key):
+            return True
+        self._drop_gone(now)
+        return self.takes(request)
+
+    def takes(self, request: LeaseRequest) -> bool:
+        """The same by what is known; changes nothing."""
+        return self._free(request.client_key) or self._weakest(request) is not None
+
+    def _free(self, client_key: str | None) -> bool:
+        limit = self.settings.queue_limit
+        own = self.places.get(client_key, 0)
+        return len(self.waiters) < limit and own < self.share(client_key, limit)
+
+    def _weakest(self, request: LeaseRequest) -> Waiter | None:
+        """Who would give up its place for this request: the youngest of those that step back furthest.
+
+        A client key whose own share is full can only take a place of its own.
+        """
+        key, level = request.client_key, level_of(request)
+        if all(held <= level for held in self.lines.levels):
+            return None
+        limit = self.settings.queue_limit
+        among = list(self.waiters.values())
+        if self.places.get(key, 0) >= self.share(key, limit):
+            among = [w for w in among if w.request.client_key == key]
+        found = max(among, key=lambda w: (w.level, w.ticket.id), default=None)
+        return found if found is not None and found.level > level else None
+
+    def make_room(self, request: LeaseRequest) -> None:
+        """Take the place of somebody less urgent, if no place is free; it is told when all are woken."""
+        weakest = None if self._free(request.client_key) else self._weakest(request)
+        if weakest is None:
+            return
+        self.leave(weakest.ticket)
+        self.displaced[weakest.ticket.id] = weakest
+        while len(self.displaced) > self.settings.queue_limit:  # nobody asks on their behalf
+            del self.displaced[next(iter(self.displaced))]
 
     def share(self, client_key: str | None, whole: int) -> int:
         """How much of something one client key may take: half where keys share it, else all.
@@ -161,10 +194,12 @@ class Queue:
         waiter = self.find(ticket)
         if waiter is not None:
             self.lines.charge(waiter)
-            self.leave(ticket)
+        self.leave(ticket)
 
     def leave(self, ticket: Ticket | None) -> None:
         """A waiter gave up or left; unknown tickets are no error."""
+        if ticket is not None and self.displaced:
+            self.displaced.pop(ticket.id, None)
         waiter = self.waiters.pop(ticket.id, None) if ticket is not None else None
         if waiter is None:
             return

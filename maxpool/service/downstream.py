@@ -26,9 +26,23 @@ EVENT_STREAM: tuple[tuple[bytes, bytes], ...] = (
     (b"cache-control", b"no-cache"),
 )
 
+PLAIN_JSON: tuple[tuple[bytes, bytes], ...] = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-cache"),
+)
+PIECE_BYTES = 64 * 1024
+"""What is given to the server at a time: it waits for a slow caller before it takes more, not after."""
+STREAM = "stream"
+JSON = "json"
+
 
 class Downstream:
-    """One answer to one caller. `started`: headers are out; `content`: bytes of the answer are."""
+    """One answer to one caller. `started`: headers are out; `content`: bytes of the answer are.
+
+    `promised`: the form of answer (`STREAM`, `JSON`) that headers which went out early have announced.
+    `waits`: it stands in the queue, for an answer whose form is known. `on_leave`: how the server is
+    asked to say when the caller leaves, where it can.
+    """
 
     __slots__ = (
         "_abort",
@@ -36,16 +50,27 @@ class Downstream:
         "_send",
         "content",
         "finished",
+        "on_leave",
+        "promised",
         "started",
         "status",
+        "waits",
         "writing_since",
     )
 
-    def __init__(self, send: Send, clock: Clock, abort: Callable[..., None] | None) -> None:
+    def __init__(
+        self,
+        send: Send,
+        clock: Clock,
+        abort: Callable[..., None] | None,
+        on_leave: Callable[[Callable[[], None]], None] | None = None,
+    ) -> None:
         self._send = send
         self._clock = clock
         self._abort = abort
-        self.started = self.content = self.finished = False
+        self.on_leave = on_leave
+        self.started = self.content = self.finished = self.waits = False
+        self.promised = ""
         self.status = 0
         self.writing_since: float | None = None
 
@@ -57,6 +82,12 @@ class Downstream:
         await self._send(
             {"type": "http.response.start", "status": status, "headers": list(headers)}
         )
+
+    async def promise(self, form: str, headers: RawHeaders) -> None:
+        """Send status 200 and headers before there is an answer, which must then have that form."""
+        if not self.started:
+            self.promised = form
+            await self.start(200, headers)
 
     async def write(self, chunk: bytes) -> None:
         """Send a piece of the answer; returns when the connection can take more."""
@@ -85,16 +116,27 @@ class Downstream:
             self._abort()
 
     async def _put(self, chunk: bytes, *, more: bool) -> None:
+        if len(chunk) > PIECE_BYTES:
+            chunk = await self._all_but_the_last(chunk)
         self.writing_since = self._clock.elapsed()
         await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
         self.writing_since = None
+
+    async def _all_but_the_last(self, chunk: bytes) -> bytes:
+        """Send a long chunk as the caller takes it; returns its last piece."""
+        at = 0
+        while len(chunk) - at > PIECE_BYTES:
+            await self._put(chunk[at : at + PIECE_BYTES], more=True)
+            at += PIECE_BYTES
+        return chunk[at:]
 
 
 class ClientWatch:
     """Cancels the request's task as soon as its caller is gone; `gone` tells why it was cancelled.
 
-    Callers hang up with RST, which the server reports through `receive` at once. Like
-    `asyncio.timeout`, the cancellation it caused ends at its own `async with`.
+    Callers hang up with RST, which the server tells at once: by a call where it can (a task for each
+    request that waits on `receive` costs more than the choice of its account), else through `receive`.
+    Like `asyncio.timeout`, the cancellation it caused ends at its own `async with`.
     """
 
     __slots__ = ("_down", "_owner", "_receive", "_tasks", "_watcher", "gone")
@@ -109,7 +151,10 @@ class ClientWatch:
 
     async def __aenter__(self) -> Self:
         self._owner = asyncio.current_task()
-        self._watcher = self._tasks.spawn(self._watch(), "client-watch")
+        if self._down.on_leave is None:
+            self._watcher = self._tasks.spawn(self._watch(), "client-watch")
+        else:
+            self._down.on_leave(self._left)
         return self
 
     async def __aexit__(
@@ -120,9 +165,10 @@ class ClientWatch:
     ) -> bool:
         if self._watcher is not None:
             self._watcher.cancel()
-        if not self.gone or self._owner is None:
+        owner, self._owner = self._owner, None  # nothing cancels it from now on
+        if not self.gone or owner is None:
             return False
-        still_asked = self._owner.uncancel()
+        still_asked = owner.uncancel()
         return kind is not None and issubclass(kind, asyncio.CancelledError) and still_asked == 0
 
     def drop(self) -> None:
@@ -135,6 +181,9 @@ class ClientWatch:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 break
+        self._left()
+
+    def _left(self) -> None:
         if not self._down.finished:
             self._end()
 

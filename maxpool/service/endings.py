@@ -26,8 +26,10 @@ from maxpool.core.lease import (
     RequestRejected,
     SpendLimited,
 )
-from maxpool.core.view import blended
+from maxpool.core.view import blended, outcome_class
+from maxpool.service.downstream import JSON
 from maxpool.service.owning import Owning
+from maxpool.service.retry import gone
 from maxpool.wire import headers as wire_headers
 from maxpool.wire import replies
 from maxpool.wire.encoding import Decoder
@@ -46,6 +48,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("maxpool.request")
 
+ENDS_LOGIN = (AuthRejected, AuthFinal, AccountClosed)
+"""After these an account serves no more until a person acts."""
+FOR_ITS_OWNER = (SpendLimited, BillingFailure, Forbidden)
+"""After these it is tried again, and yet only a person can mend the cause."""
+
 OWN_LIMITS = (
     QuotaExceeded,
     FamilyQuotaExceeded,
@@ -60,6 +67,7 @@ OWN_LIMITS = (
 
 SKIPPED_CHARACTERS = 480
 BUSY = "The upstream has no capacity for this model, and no other account could serve in time."
+IN_VAIN = "maxpool waited, and no account could serve this request in time."
 BLEND_AGE_S = 1.0
 """The pool's blended numbers are reckoned at most once a second: they cost a look at every account."""
 
@@ -75,6 +83,19 @@ class Endings:
     stats: Stats
     blended_at: float = -1.0
     blended: tuple[tuple[bytes, bytes], ...] = ()
+
+    def note(self, job: Job, account_id: str, failed: Failed) -> None:
+        """Say what failed; names and kinds only, never a word of request or answer."""
+        name, outcome = self.name(account_id), failed.outcome
+        kind = outcome_class(outcome)
+        if isinstance(outcome, ENDS_LOGIN):
+            log.warning("account %s: %s, it serves no more (status %d)", name, kind, failed.status)
+        elif isinstance(outcome, FOR_ITS_OWNER):
+            log.warning(
+                "account %s: %s, it rests for a while (status %d)", name, kind, failed.status
+            )
+        else:
+            log.info("request %s: %s on %s (status %d)", job.request_id, kind, name, failed.status)
 
     async def refuse(
         self, job: Job, down: Downstream, trail: Trail, refusal: Refusal | None
@@ -102,7 +123,7 @@ class Endings:
             unavailable=counts,
             tz_offset_s=self.utc_offset_s(now),
         )
-        await self._send(job, down, trail, answer)
+        await self._send(job, down, trail, answer, replies.message_of(answer))
 
     async def give_up(self, job: Job, down: Downstream, trail: Trail, failed: Failed) -> None:
         """The last failure is the request's end, unless the client's own login met a limit of its own."""
@@ -159,7 +180,7 @@ class Endings:
         self, job: Job, lease: Lease, trail: Trail, reply: Reply, now: float
     ) -> RawHeaders:
         """An account's response headers as the caller sees them."""
-        extra = self._ours(job, trail, now)
+        extra = self._ours(job, trail)
         if self.limits.show_account:
             extra.append((b"x-maxpool-account", _visible(self.name(lease.account_id))))
         own = job.by_own_login(lease.account_id)  # then the limits are the client's own
@@ -176,25 +197,31 @@ class Endings:
         state = self.pool.states.get(account_id)
         return state.account.name if state is not None else account_id
 
-    async def _send(self, job: Job, down: Downstream, trail: Trail, answer: replies.Answer) -> None:
+    async def _send(
+        self, job: Job, down: Downstream, trail: Trail, answer: replies.Answer, told: str = ""
+    ) -> None:
+        """Send an answer; where headers are out already, what it says (`told`) in their form."""
         tried = ", ".join(trail.skipped) or "nothing was tried"
         log.info("request %s ends with %d: %s", job.request_id, answer.status, tried)
         if not down.started:
-            extra = (*self._ours(job, trail, self.clock.now()),)
+            extra = self._ours(job, trail)
             known = {name.lower() for name, _ in answer.headers}
             added = tuple(h for h in extra if h[0] not in known)
             await down.answer(replies.Answer(answer.status, (*answer.headers, *added), answer.body))
+            return
+        if down.promised == JSON:
+            down.abort()  # it cannot be an error any more, and must not look like an answer
             return
         # Headers promised a stream: `overloaded_error` makes clients repeat it cheaply, any other
         # type makes them ask again without streaming, so only the caller's own fault gets that.
         if trail.last is not None and isinstance(trail.last.outcome, RequestRejected):
             await down.finish(_as_event(answer))
         else:
-            text = "maxpool waited, and no account could serve this request in time."
-            await down.finish(replies.sse_error("overloaded_error", text))
+            await down.finish(replies.sse_error("overloaded_error", told or IN_VAIN))
 
-    def _ours(self, job: Job, trail: Trail, now: float) -> list[tuple[bytes, bytes]]:
-        overhead_ms = max(now - trail.began - trail.upstream_s - trail.waited_s, 0.0) * 1000.0
+    def _ours(self, job: Job, trail: Trail) -> list[tuple[bytes, bytes]]:
+        taken_s = self.clock.elapsed() - trail.since
+        overhead_ms = max(taken_s - trail.upstream_s - trail.waited_s, 0.0) * 1000.0
         found = [
             (b"x-request-id", job.request_id.encode()),
             (b"x-maxpool-attempts", str(trail.sends).encode()),
@@ -314,7 +341,7 @@ def _tells_more(refusal: Refusal | None, last: Failed) -> bool:
     """Whether the pool's refusal explains more than the last failure, which names a missing model."""
     if refusal is None or isinstance(last.outcome, ModelMissing):
         return False
-    return refusal.retry_at is not None
+    return gone(last.outcome) or refusal.retry_at is not None
 
 
 def _visible(text: str) -> bytes:

@@ -5,17 +5,14 @@ The only place where a lease is taken for a request, and `Holding` the only plac
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from maxpool.core.eligibility import Reason
+from maxpool.core.hop import busier
 from maxpool.core.lease import (
-    AccountClosed,
     AuthFinal,
-    AuthRejected,
+    Burst,
     ClientGone,
     Internal,
     Lease,
@@ -28,13 +25,15 @@ from maxpool.core.lease import (
 )
 from maxpool.core.targets import upstream_model
 from maxpool.core.view import outcome_class
-from maxpool.errors import SecretError, StreamCut
+from maxpool.errors import SecretError
 from maxpool.ports import Unreachable
-from maxpool.service.endings import OWN_LIMITS, Endings
+from maxpool.service.endings import ENDS_LOGIN, OWN_LIMITS, Endings
 from maxpool.service.outgoing import call_of
 from maxpool.service.owning import Owning
-from maxpool.service.relay import Relay
+from maxpool.service.relay import Relay, error_body
 from maxpool.service.retry import (
+    MOVED,
+    REMOVED,
     Failed,
     Then,
     Trail,
@@ -64,8 +63,6 @@ if TYPE_CHECKING:
     from maxpool.service.traces import Trace
     from maxpool.service.waiting import WaitingRoom
 
-
-log = logging.getLogger("maxpool.request")
 
 NO_SECRET = "secret"  # noqa: S105 - a kind of failure
 """Kind of a try that was never sent, because the account's secret could not be read."""
@@ -132,7 +129,8 @@ class Forwarder:
 
     async def serve(self, job: Job, down: Downstream, watch: ClientWatch) -> None:
         """Answer one request; returns when its answer has ended, whichever way."""
-        trail = Trail(began=job.request.arrived_at or self.clock.now(), seeks=job.seeks)
+        began, since = job.request.arrived_at or self.clock.now(), self.clock.elapsed()
+        trail = Trail(began=began, since=since, seeks=job.seeks)
         trace = self.traces.begin(job, trail.began, self.pool.settings.kept_decisions)
         try:
             await self._attempts(job, down, watch, trail, trace)
@@ -146,7 +144,9 @@ class Forwarder:
     ) -> None:
         """One account after another, until one answers or none is left to try."""
         while True:
+            down.waits = job.asks_model
             found = await self._lease(job, trail)
+            down.waits = False
             if isinstance(found, Refusal):
                 found = self._last_word(job, trail, found)
             if not isinstance(found, Lease):
@@ -174,9 +174,13 @@ class Forwarder:
 
         None: only tried accounts are left, and the last answer belongs to the caller.
         """
+        request = job.request
         if trail.tried:
-            now = self.clock.now()
-            found = self.pool.acquire(job.request, now, exclude=frozenset(trail.tried))
+            now, exclude = self.clock.now(), frozenset(trail.tried)
+            request = trail.asking(request, now, self.clock.elapsed())
+            if trail.last is not None and isinstance(trail.last.outcome, Burst):
+                exclude |= busier(self.pool, request, now, exclude)
+            found = self.pool.acquire(request, now, exclude=exclude)
             if isinstance(found, Lease):
                 return found
             if isinstance(found, Wait):
@@ -184,7 +188,7 @@ class Forwarder:
             if trail.others_asked or trail.missing or trail.spent(self.limits):
                 return None
         waited_from = self.clock.elapsed()
-        result = await self.waiting.acquire(job.request, frozenset(), len(job.body))
+        result = await self.waiting.acquire(request, frozenset(), len(job.body))
         waited_s = self.clock.elapsed() - waited_from
         trail.waited_s += waited_s
         self.stats.waited(waited_s)
@@ -211,8 +215,7 @@ class Forwarder:
             trail.missing.add(account_id)
         elif job.once and not surely_unsent(failed):
             return False
-        if isinstance(outcome, NetworkFailure):
-            trail.network_since = trail.network_since or now
+        trail.noted(outcome, now)
         if step is Then.PASS or trail.spent(self.limits) or trail.network_spent(now, self.limits):
             return False
         if step is Then.OTHER_ONCE:
@@ -222,15 +225,13 @@ class Forwarder:
         return True
 
     def _note(self, job: Job, held: Holding, failed: Failed) -> None:
-        """Say what failed; names and kinds only, never a word of request or answer."""
-        name, outcome = self.endings.name(held.lease.account_id), failed.outcome
-        kind = outcome_class(outcome)
-        if isinstance(outcome, AuthRejected | AuthFinal | AccountClosed):
+        """Say what failed, and what it means for the credential."""
+        account_id, outcome = held.lease.account_id, failed.outcome
+        if isinstance(outcome, ENDS_LOGIN):
+            kind = outcome_class(outcome)
             final = (outcome.reason or kind) if isinstance(outcome, AuthFinal) else None
-            self.tokens.refuse(held.lease.account_id, held.credential, final)
-            log.warning("account %s: %s, it serves no more (status %d)", name, kind, failed.status)
-        else:
-            log.info("request %s: %s on %s (status %d)", job.request_id, kind, name, failed.status)
+            self.tokens.refuse(account_id, held.credential, final)
+        self.endings.note(job, account_id, failed)
 
     # -- one try ---------------------------------------------------------------------------------
 
@@ -263,14 +264,14 @@ class Forwarder:
         by_own_login = job.by_own_login(lease.account_id)
         destination = self._destination(lease.account_id, own=by_own_login)
         if destination is None:
-            return Failed(NetworkFailure("removed", sent=False))
+            return Failed(NetworkFailure(REMOVED, sent=False))
         if not by_own_login:
             try:
                 held.credential = await self.tokens.bearer(lease.account_id, destination)
             except SecretError as error:
                 return Failed(NetworkFailure(NO_SECRET, sent=False), 0, (), error.message.encode())
             if self._destination(lease.account_id) != destination:  # a reload meanwhile moved it
-                return Failed(NetworkFailure("moved", sent=False))
+                return Failed(NetworkFailure(MOVED, sent=False))
         call = call_of(
             job,
             destination,
@@ -344,19 +345,7 @@ class Forwarder:
         self, job: Job, lease: Lease, reply: Reply, fields: Mapping[str, str]
     ) -> Failed:
         """Read an error answer (bounded) and classify it."""
-        parts: list[bytes] = []
-        size = 0
-        whole = False
-        with suppress(StreamCut, TimeoutError):  # what came of it is enough to tell what it was
-            async with asyncio.timeout(self.limits.error_body_s):
-                async for chunk in reply.stream:
-                    parts.append(chunk)
-                    size += len(chunk)
-                    if size > self.limits.error_body_bytes:
-                        break
-                else:
-                    whole = True
-        body = b"".join(parts)
+        body, whole = await error_body(reply, self.limits)
         decoder = Decoder.of(fields.get("content-encoding", ""))
         text = decoder.feed(body) if decoder is not None else b""
         sent_as = self._name_there(job, lease)

@@ -32,6 +32,7 @@ class Limits:
     max_wait_s: float = 900.0
     max_wait_allowed_s: float = 6 * 3600.0
     max_wait_json_s: float = 280.0  # the client's own limit without headers is 300 s
+    json_keepalive: bool = False  # white space for these: an error is then a closed connection
     queue_bytes: int = 256 << 20  # bodies of all waiters together
     retry_same_s: tuple[float, float] = (0.3, 1.0)  # before the one retry after an overload
     backoff_s: tuple[float, float] = (0.1, 1.0)  # between accounts after a server failure
@@ -58,6 +59,7 @@ def limits_of(config: Config) -> Limits:
         max_wait_s=queue.max_wait_s,
         max_wait_allowed_s=queue.max_wait_allowed_s,
         max_wait_json_s=queue.max_wait_json_s,
+        json_keepalive=queue.json_keepalive,
         queue_bytes=queue.max_bytes,
         show_account=server.show_account,
     )

@@ -2,6 +2,7 @@
 
 After `commit_after_s` without an answer a streaming caller gets headers and then a ping every
 `heartbeat_s`, for as long as no content came; a caller that takes nothing for `stall_s` is dropped.
+With `json_keepalive` whoever waits in the queue for an answer in one piece gets white space instead.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from maxpool.service.downstream import EVENT_STREAM
+from maxpool.service.downstream import EVENT_STREAM, JSON, PLAIN_JSON, STREAM
 from maxpool.service.tasks import TooManyTasks
-from maxpool.wire.replies import PING
+from maxpool.wire.replies import PING, WHITESPACE
 
 if TYPE_CHECKING:
     from maxpool.ports import Clock
@@ -51,7 +52,8 @@ class Pulse:
         streaming: bool,
     ) -> Beat:
         """Put a request under the pulse."""
-        headers = (*EVENT_STREAM, (b"x-request-id", request_id.encode()))
+        form = EVENT_STREAM if streaming else PLAIN_JSON
+        headers = (*form, (b"x-request-id", request_id.encode()))
         beat = Beat(down, watch, self.clock.elapsed(), streaming, headers)
         self.open.add(beat)
         return beat
@@ -75,8 +77,21 @@ class Pulse:
             if stuck is not None:
                 if now - stuck > self.limits.stall_s:
                     beat.watch.drop()
-            elif beat.streaming and not beat.down.content and not beat.down.finished:
+            elif self._silent(beat):
                 self._keep_alive(beat, now)
+
+    def _silent(self, beat: Beat) -> bool:
+        """Whether its caller has to be told that it still lives.
+
+        An answer in one piece begins with white space only where it waits: an upstream that thinks
+        for long may still answer with another status.
+        """
+        down = beat.down
+        if down.content or down.finished or (down.started and not down.promised):
+            return False
+        if beat.streaming or down.promised:
+            return True
+        return self.limits.json_keepalive and down.waits
 
     def _keep_alive(self, beat: Beat, now: float) -> None:
         if now - beat.since < self.limits.commit_after_s:
@@ -88,6 +103,8 @@ class Pulse:
 
     async def _beat(self, beat: Beat) -> None:
         down = beat.down
-        await down.start(200, beat.headers)
-        if not down.content and not down.finished:
-            await down.beat(PING)
+        if not self._silent(beat):
+            return
+        await down.promise(STREAM if beat.streaming else JSON, beat.headers)
+        if self._silent(beat):
+            await down.beat(PING if beat.streaming else WHITESPACE)

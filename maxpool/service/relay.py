@@ -8,6 +8,8 @@ makes a stream pile up here.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ from maxpool.core.lease import (
     TokenUsage,
 )
 from maxpool.errors import StreamCut
+from maxpool.service.downstream import JSON
 from maxpool.service.retry import Failed
 from maxpool.wire.encoding import Decoder
 from maxpool.wire.meter import Meter
@@ -57,12 +60,18 @@ class Relay:
     cost_usd: float | None = None  # as a header said; the answer itself may know better
     strip: EventFilter | None = None
     reader: Callable[[bytes], bytes] | None = None  # of a whole answer: gives what goes on
+    decoder: Decoder | None = field(init=False)  # None: an encoding that cannot be read
+
+    def __post_init__(self) -> None:
+        self.decoder = Decoder.of(self.encoding)
 
     async def run(self) -> Outcome | Failed:
         """Relay the whole answer; `Failed` only while nothing of it has reached the caller."""
         if not self.checked:
             return await self._pass_on([])
         if self.content_type.lower().startswith("text/event-stream"):
+            if self.down.promised == JSON:
+                return Failed(Garbage("stream"))
             return await self._stream()
         return await self._whole()
 
@@ -79,7 +88,7 @@ class Relay:
     # -- streams ---------------------------------------------------------------------------------
 
     async def _stream(self) -> Outcome | Failed:
-        decoder = Decoder.of(self.encoding)
+        decoder = self.decoder
         if decoder is None:
             self.strip = None  # what cannot be read passes as it is
         held: list[tuple[bytes, bytes]] = []
@@ -94,8 +103,10 @@ class Relay:
                     continue
                 if decoder is None and self.down.started:
                     return Failed(Garbage("encoding"))  # nobody can read it as it was promised
+                if decoder is not None and decoder.broken:
+                    return Failed(Garbage("encoding"))
                 held.append((chunk, text))
-                size += len(text) if decoder is not None else len(chunk)
+                size += max(len(chunk), len(text))
                 if self._worth(size, metered=decoder is not None):
                     await self._commit(held)
                     holding = False
@@ -117,12 +128,22 @@ class Relay:
 
     async def _commit(self, held: list[tuple[bytes, bytes]]) -> None:
         # Headers that went out early promised identity; otherwise bytes go on as they came.
-        self.plain = self.strip is not None or (self.down.started and bool(self.encoding))
+        self.plain = self.strip is not None or (self.down.started and self._encoded)
         headers = self.headers
         if self.plain:
             headers = [h for h in headers if h[0].lower() != b"content-encoding"]
         await self.down.start(self.reply.status, headers)
         await self._write(b"".join(text if self.plain else chunk for chunk, text in held))
+
+    @property
+    def _encoded(self) -> bool:
+        """Whether the upstream's bytes are not the text itself."""
+        return self.decoder is None or self.decoder.encoded
+
+    @property
+    def _unread(self) -> bool:
+        """Whether only the upstream's own framing can tell if the answer is whole."""
+        return self.decoder is None or (self.decoder.overlong and not self.plain)
 
     async def _write(self, data: bytes) -> None:
         if data:
@@ -151,8 +172,7 @@ class Relay:
 
     async def _ended(self) -> Outcome:
         await self._flush()
-        unread = Decoder.of(self.encoding) is None
-        if self.meter.complete or unread:
+        if self.meter.complete or self._unread:
             await self.down.finish()
             return Success(self.usage)
         if self.meter.error is not None:  # the upstream has said it in its own words
@@ -170,7 +190,8 @@ class Relay:
         if self.meter.complete:
             await self.down.finish()
             return Success(self.usage)
-        if self.meter.in_block or self.scanner.pending or self.encoding:
+        opaque = self._encoded and not self.plain  # no event can be put behind half a coding
+        if self.meter.in_block or self.scanner.pending or opaque:
             self.down.abort()
         else:
             await self.down.finish(sse_error("overloaded_error", CUT_MESSAGE))
@@ -185,8 +206,11 @@ class Relay:
             async for chunk in self.reply.stream:
                 held.append(chunk)
                 size += len(chunk)
-                if size > self.limits.hold_json_bytes and not self.down.started:
-                    return await self._pass_on(held)
+                if size <= self.limits.hold_json_bytes:
+                    continue
+                if self.down.promised and (self._encoded or self.down.promised != JSON):
+                    return Failed(Garbage("json"))  # not as it was promised
+                return await self._pass_on(held)
         except StreamCut as cut:
             return Failed(NetworkFailure(cut.kind))
         body = b"".join(held)
@@ -195,8 +219,11 @@ class Relay:
         if isinstance(outcome, Garbage):
             return Failed(outcome, self.reply.status, self.headers, body)
         outcome = Success(self._priced(outcome.usage))
-        if self.down.started:  # a stream was promised while the upstream answered with JSON
-            return Failed(Garbage("json"))
+        if self.down.promised:
+            # Not as a stream, where that was promised, and with no encoding in any case.
+            if self.down.promised != JSON or not isinstance(text, bytes):
+                return Failed(Garbage("json"))
+            body = text
         headers, body = self._read(body, text)
         await self.down.start(self.reply.status, headers)
         await self.down.finish(body)
@@ -215,13 +242,13 @@ class Relay:
 
     def _text(self, body: bytes) -> bytes | Garbage | None:
         """The decoded answer; None where it cannot be read, and is passed on as it came."""
-        decoder = Decoder.of(self.encoding)
+        decoder = self.decoder
         if decoder is None:
             return None  # an encoding nobody asked for
         text = decoder.feed(body)
         if decoder.overlong:
             return None
-        return Garbage("truncated") if self.encoding and not decoder.complete else text
+        return text if decoder.complete else Garbage("truncated")
 
     def _judge(self, text: bytes | Garbage | None) -> Success | Garbage:
         if text is None:
@@ -240,3 +267,22 @@ class Relay:
             return Cut(self.usage)
         await self.down.finish()
         return Success(self.usage)
+
+
+async def error_body(reply: Reply, limits: Limits) -> tuple[bytes, bool]:
+    """What came of an error answer within bounds, and whether that is all of it.
+
+    A part is enough to tell what it was.
+    """
+    parts: list[bytes] = []
+    size = 0
+    with suppress(StreamCut, TimeoutError):
+        async with asyncio.timeout(limits.error_body_s):
+            async for chunk in reply.stream:
+                parts.append(chunk)
+                size += len(chunk)
+                if size > limits.error_body_bytes:
+                    break
+            else:
+                return b"".join(parts), True
+    return b"".join(parts), False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from maxpool.core.lease import (
     AuthRejected,
@@ -17,10 +17,18 @@ from maxpool.core.lease import (
     RequestRejected,
     TransientFailure,
 )
+from maxpool.core.values import value
 
 if TYPE_CHECKING:
+    from maxpool.core.lease import LeaseRequest
     from maxpool.ports import RawHeaders
     from maxpool.service.limits import Limits
+
+
+REMOVED: Final = "removed"
+MOVED: Final = "moved"
+GONE: Final = frozenset({REMOVED, MOVED})
+"""Kinds of a try that was never sent, because a new config took the account away meanwhile."""
 
 
 class Then(Enum):
@@ -34,7 +42,7 @@ class Then(Enum):
     PASS = "pass"  # noqa: S105 - no password, the answer belongs to the caller
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Failed:
     """A try that ended before content: what it was, and the upstream's own words if it had any."""
 
@@ -47,9 +55,13 @@ class Failed:
 
 @dataclass(slots=True)
 class Trail:
-    """What one request has tried: accounts, sends, time. Times in epoch seconds."""
+    """What one request has tried: accounts, sends, time.
+
+    `began`: epoch seconds; `since` and `network_since`: by the clock that nobody sets.
+    """
 
     began: float
+    since: float = 0.0
     tried: set[str] = field(default_factory=set)
     sends: int = 0
     unsent: int = 0  # of these, never left: no connection; the network budget bounds them
@@ -71,6 +83,17 @@ class Trail:
         late = self.trying_s >= limits.trying_limit_s and self.sends > 1
         return late or self.sends - self.unsent - len(self.missing) >= limits.max_sends
 
+    def noted(self, outcome: Outcome, now: float) -> None:
+        """A try failed: the network's budget runs from the first of its failures in a row."""
+        if not isinstance(outcome, NetworkFailure):
+            self.network_since = None
+        elif not gone(outcome) and self.network_since is None:
+            self.network_since = now
+
+    def asking(self, request: LeaseRequest, now: float, elapsed: float) -> LeaseRequest:
+        """The request as it asks again: arrived as long ago as it did, whoever set the clock since."""
+        return replace(request, arrived_at=now - (elapsed - self.since))
+
     def network_spent(self, now: float, limits: Limits) -> bool:
         """Whether the network has failed for too long."""
         since = self.network_since
@@ -88,10 +111,15 @@ def then(outcome: Outcome, trail: Trail, account_id: str) -> Then:
             return Then.NEXT if account_id in trail.repeated else Then.SAME
         case AuthRejected():
             return Then.NEXT if account_id in trail.renewed else Then.RENEW
-        case TransientFailure() | NetworkFailure():
+        case TransientFailure() | NetworkFailure() if not gone(outcome):
             return Then.BACKOFF
         case _:
             return Then.NEXT
+
+
+def gone(outcome: Outcome) -> bool:
+    """Whether nothing was tried, since a new config took the account away meanwhile."""
+    return isinstance(outcome, NetworkFailure) and outcome.kind in GONE
 
 
 def of_own_login(failed: Failed) -> Failed:

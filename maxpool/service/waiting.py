@@ -78,6 +78,7 @@ class WaitingRoom:
             return found
         if self.closed or not self._room(request.client_key, size):
             self.pool.cancel(found.ticket, now)
+            self._tell_displaced()
             if self.closed:
                 return Refusal(Reason.PAUSED, found.until, STOPPING)
             # It cannot wait: whoever serves without waiting may, a paid key among them.
@@ -106,6 +107,7 @@ class WaitingRoom:
         self.parked[wait.ticket.id] = parked
         self._count(request.client_key, size)
         began = self.clock.elapsed()
+        self._tell_displaced()
         self._set_alarm()
         try:
             return await parked.result
@@ -139,12 +141,17 @@ class WaitingRoom:
         now = self.clock.now()
         self._drop_gone(now)
         for ticket, found in self.pool.wake(now):
-            waiter = self.parked.get(ticket.id)
+            waiter = self._remove(ticket.id)
             if waiter is not None and not waiter.result.done():
                 waiter.result.set_result(found)
             elif isinstance(found, Lease):
                 self.pool.release(found, Internal(), now)
         self._set_alarm()
+
+    def _tell_displaced(self) -> None:
+        """Somebody less urgent gave up its place for a newcomer: it need not wait to hear it."""
+        if self.pool.queue.displaced:
+            self.wake()
 
     def _drop_gone(self, now: float) -> None:
         """Those whose clients left in this very turn of the loop give up their places already."""

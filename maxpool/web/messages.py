@@ -16,6 +16,7 @@ from maxpool.errors import RequestError
 from maxpool.service.downstream import ClientWatch, Downstream
 from maxpool.service.job import Job
 from maxpool.service.tasks import describe
+from maxpool.web.allowance import within
 from maxpool.web.narrowing import narrowed
 from maxpool.wire import replies
 from maxpool.wire.request import program_of, read
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from maxpool.service.forward import Forwarder
     from maxpool.service.pulse import Pulse
     from maxpool.service.tasks import Tasks
+    from maxpool.web.allowance import Allowance
     from maxpool.web.guard import Receive, Scope, Send
 
 READ_AWAY_BYTES = 256 << 20
@@ -54,8 +56,10 @@ class Messages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI call."""
         forwarder = self.forwarder
-        abort = (scope.get("extensions") or {}).get("maxpool.abort")
-        down = Downstream(send, forwarder.clock, abort)
+        server = scope.get("extensions") or {}
+        down = Downstream(
+            send, forwarder.clock, server.get("maxpool.abort"), server.get("maxpool.on_leave")
+        )
         request_id: str = scope["state"]["request_id"]
         try:
             job = await self._read(scope, receive, request_id)
@@ -96,9 +100,8 @@ class Messages:
             arrived_at=self.forwarder.clock.now(),
             max_decoded_bytes=self.bodies.decoded,
         )
-        most_urgent = scope["state"]["most_urgent"]  # that its key may claim
-        if request.priority < most_urgent:
-            request = replace(request, priority=most_urgent)
+        allowed: Allowance = scope["state"]["allowance"]
+        request = within(request, allowed)
         request = self.forwarder.logins.own(request, fields, request.arrived_at or 0.0)
         request = narrowed(request, fields, self.forwarder.pool)
         request, seeks = self.forwarder.owning.bind(request, asked.resources)
@@ -108,7 +111,7 @@ class Messages:
             target=target_of(scope),
             headers=scope["headers"],
             body=body,
-            request=self._patience(request, streaming=streaming),
+            request=self._patience(request, allowed, streaming=streaming),
             request_id=request_id,
             streaming=streaming,
             counts_tokens=self.counts_tokens,
@@ -117,16 +120,19 @@ class Messages:
             tells="thread" if asked.threaded else "message",
         )
 
-    def _patience(self, request: LeaseRequest, *, streaming: bool) -> LeaseRequest:
+    def _patience(
+        self, request: LeaseRequest, allowed: Allowance, *, streaming: bool
+    ) -> LeaseRequest:
         """How long this request may wait: what its caller says, within what the owner allows."""
         limits = self.forwarder.limits
-        usual = limits.max_wait_s if streaming else min(limits.max_wait_s, limits.max_wait_json_s)
-        most = limits.max_wait_allowed_s if streaming else limits.max_wait_json_s
+        alive = streaming or (limits.json_keepalive and bool(request.model))
+        usual = limits.max_wait_s if alive else min(limits.max_wait_s, limits.max_wait_json_s)
+        most = limits.max_wait_allowed_s if alive else limits.max_wait_json_s
         if self.counts_tokens:
             request = replace(request, session=None, agent=None)  # it warms no cache
             usual = most = 0.0  # an estimate is better than a wait
         said = request.max_wait_s
-        wait = usual if said is None else min(said, max(most, usual))
+        wait = allowed.patience(usual if said is None else min(said, max(most, usual)))
         return replace(request, max_wait_s=wait, stream=streaming)
 
 
@@ -145,9 +151,10 @@ class Passthrough(Messages):
             stream=False,
             program=program_of(fields),
             client_key=scope["state"]["key_name"],
-            priority=scope["state"]["most_urgent"],
             arrived_at=now,
         )
+        allowed: Allowance = scope["state"]["allowance"]
+        request = within(request, allowed, unnamed=scope["method"] not in ("GET", "HEAD"))
         request = self.forwarder.logins.own(request, fields, now)
         request = narrowed(request, fields, self.forwarder.pool)
         return Job(
@@ -155,7 +162,7 @@ class Passthrough(Messages):
             target=target_of(scope),
             headers=scope["headers"],
             body=body,
-            request=self._patience(request, streaming=False),
+            request=self._patience(request, allowed, streaming=False),
             request_id=request_id,
             streaming=False,
             opaque=True,

@@ -37,8 +37,8 @@ def narrowed(request: LeaseRequest, fields: Mapping[str, str], pool: Pool) -> Le
     if pool.states[found[0]].account.kind == HOME:
         hint = f"maxpool run --home --account {wanted[:80]}"
         raise RequestError(
-            400,
-            "invalid_request_error",
+            404,  # clients send a 400 again, up to six times
+            "not_found_error",
             f"{wanted[:80]!r} is a home and serves nothing here: {hint}",
         )
     return replace(request, owner=found[0], owner_chosen=True)

@@ -16,6 +16,7 @@ from maxpool.errors import RequestError
 from maxpool.service.downstream import ClientWatch
 from maxpool.service.job import Job
 from maxpool.service.listing import Listing
+from maxpool.web.allowance import within
 from maxpool.web.messages import Messages, read_body, target_of
 from maxpool.web.narrowing import narrowed
 from maxpool.wire.body import plain
@@ -24,6 +25,7 @@ from maxpool.wire.resources import named_in_batch, place_of
 
 if TYPE_CHECKING:
     from maxpool.service.downstream import Downstream
+    from maxpool.web.allowance import Allowance
     from maxpool.web.guard import Receive, Scope
     from maxpool.wire.resources import Place
 
@@ -50,23 +52,26 @@ class Resources(Messages):
         if place is None:
             raise RequestError(404, "not_found_error", f"maxpool has no {scope['path'][:200]}.")
         if method not in place.methods:
-            allowed = ", ".join(place.methods)
-            message = f"{scope['path']} takes only {allowed}."
-            raise RequestError(405, "invalid_request_error", message, allow=allowed)
+            takes = ", ".join(place.methods)
+            message = f"{scope['path']} takes only {takes}."
+            raise RequestError(405, "invalid_request_error", message, allow=takes)
         fields: dict[str, str] = scope["state"]["fields"]
         body = await read_body(receive, fields, self.bodies.sent)
         if body is None:
             return None
         creates = place.action == "list" and method == "POST"
         named = self._named(place, fields, body)
-        request = narrowed(self._request(scope, fields), fields, self.forwarder.pool)
+        allowed: Allowance = scope["state"]["allowance"]
+        request = self._request(scope, fields)
+        request = within(request, allowed, unnamed=creates and place.collection == "batches")
+        request = narrowed(request, fields, self.forwarder.pool)
         request, seeks = self.forwarder.owning.bind(request, named, creates=creates)
         return Job(
             method=method,
             target=target_of(scope),
             headers=scope["headers"],
             body=body,
-            request=self._patience(request, streaming=False),
+            request=self._patience(request, allowed, streaming=False),
             request_id=request_id,
             streaming=False,
             opaque=place.long,
@@ -95,7 +100,6 @@ class Resources(Messages):
             needs=frozenset({RESOURCES}),
             program=program_of(fields),
             client_key=scope["state"]["key_name"],
-            priority=scope["state"]["most_urgent"],
             arrived_at=now,
         )
         return self.forwarder.logins.own(request, fields, now)

@@ -27,6 +27,8 @@ MAX_NAMES: Final = 6
 STOPPING: Final = "the server is stopping"
 """The detail of a refusal `paused` that no person caused."""
 PING: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
+WHITESPACE: Final = b" "
+"""Sent ahead of a JSON answer it changes nothing (RFC 8259 section 2)."""
 
 _QUOTA: Final = (429, "rate_limit_error")
 _BUSY: Final = (503, "overloaded_error")
@@ -42,6 +44,14 @@ class Answer:
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+
+
+class _Message(msgspec.Struct):
+    message: str
+
+
+class _Told(msgspec.Struct):
+    error: _Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,11 @@ def error(
         headers.append((b"x-should-retry", b"true" if should_retry else b"false"))
     body = _envelope(kind, message) | {"request_id": request_id}
     return Answer(status, tuple(headers), msgspec.json.encode(body))
+
+
+def message_of(answer: Answer) -> str:
+    """The message of an error of maxpool's own."""
+    return msgspec.json.decode(answer.body, type=_Told).error.message
 
 
 def refusal(

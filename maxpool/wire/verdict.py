@@ -35,6 +35,7 @@ from maxpool.core.lease import (
     TransientFailure,
 )
 from maxpool.core.ratelimit import Rejection, evidence, parse_retry_after, read_headers
+from maxpool.core.values import value
 from maxpool.wire.meter import usage_of_body
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ _STATUS_OF_TYPE: Final[Mapping[str, int]] = MappingProxyType(
 _IDS: Final = re.compile(r"req_\w+|[\w.+-]+@[\w.-]+|[0-9a-f]{8,}|\d+")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Facts:
     """An error answer, read once: what the rules may ask about."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
 from maxpool.sim import faults
@@ -13,7 +16,7 @@ from maxpool.sim.faults import (
     HangFault,
     QuotaFault,
 )
-from tests.rig import MODEL, ask, key, rig, until
+from tests.rig import MODEL, Rig, ask, key, request_bytes, rig, until
 
 UNSEEN = {
     "529": faults.overloaded(),
@@ -58,6 +61,13 @@ ONLY_IN_STREAMS = {
     "cut before content inside an event": CutFault(after=1, half_event=True),
     "ended before content": EndFault(after=2),
 }
+
+
+def ids(it: Rig) -> dict[str, str]:
+    """The accounts' ids by name."""
+    return {s.account.name: i for i, s in it.proxy.pool.states.items()}
+
+
 QUICK = {"header_timeout_stream": 0.3, "header_timeout_json": 0.3, "idle_timeout": 0.3}
 
 
@@ -170,6 +180,103 @@ async def test_a_refusal_of_the_model_is_an_answer():  # R6
     async with rig() as it:
         got = await it.post(ask("please refuse this", stream=False))
         assert (got.status, got.json["stop_reason"], it.asked()) == (200, "refusal", ["a"])
+
+
+async def test_a_refusal_of_the_model_in_a_stream_is_passed_on_and_blames_nobody():  # R6, R1
+    async with rig() as it:
+        got = await it.post(ask("please refuse this"))
+        assert got.whole
+        assert b'"stop_reason":"refusal"' in got.body.replace(b" ", b"")
+        assert it.asked() == ["a"]
+        a = await it.state("a")
+        assert (a["state"], a["failures_in_a_row"], a["last_error"]) == ("ready", 0, None)
+
+
+async def test_every_try_sends_the_same_bytes_and_the_callers_own_headers():  # R18, R20
+    odd = ask().replace(b'"stream"', b' "stream" ') + b"\n"
+    sent = {
+        "anthropic-beta": "one-2026-01-01, two-2026-02-02",
+        "anthropic-version": "2026-10-21",
+        "idempotency-key": "only-once",
+        "x-stainless-retry-count": "1",
+    }
+    async with rig() as it:
+        for name in "ab":
+            it.sim.inject(faults.status(500), name, times=None)
+        assert (await it.post(odd, headers=sent)).account == "c"
+        assert [seen.body for seen in it.sim.requests] == [odd] * 3
+        for name, value in sent.items():
+            assert [seen.header(name) for seen in it.sim.requests] == [value] * 3
+
+
+async def test_after_a_burst_the_idlest_other_account_is_asked():  # R7
+    async with rig() as it:
+        turn, session = ask("x" * 8000), {"x-maxpool-session": "s"}
+        it.proxy.pool.selector.preferred = ids(it)["b"]
+        assert (await it.post(turn, headers=session)).account == "b"  # whose cache is warm now
+        it.sim.inject(HangFault(), "b")
+        first = await it.connect()
+        await first.send(request_bytes())
+        await until(lambda: it.sim.truth("b").in_flight)
+        it.proxy.pool.selector.preferred = ids(it)["a"]
+        it.sim.inject(faults.concurrency_burst(5.0), "a", times=1)
+        assert (await it.post(turn, headers=session)).account == "c"
+        first.reset()
+
+
+async def test_the_same_burst_on_every_account_pauses_the_pool_and_sets_none_aside():  # R9
+    async with rig(key("a"), key("b"), pool={"retry_after_min": 0.5}) as it:
+        for name in "ab":
+            it.sim.inject(faults.concurrency_burst(0.5), name, times=1)
+        answer = asyncio.ensure_future(it.post())
+        await until(lambda: it.proxy.pool.throttle.pauses)
+        assert [(await it.state(n))["state"] for n in "ab"] == ["ready", "ready"]
+        assert (await it.status())["throttle"]["count"] == 1
+        assert (await answer).whole
+        assert not it.proxy.pool.throttle.pauses
+
+
+async def test_while_a_pause_is_probed_one_request_is_out():  # R9
+    async with rig(key("a"), pool={"retry_after_min": 0.2}) as it:
+        it.sim.inject(faults.concurrency_burst(0.2), "a", times=1)
+        it.sim.inject(HangFault(seconds=0.4), "a", times=1)
+        answers = [asyncio.ensure_future(it.post(ask("first")))]
+        await until(lambda: it.proxy.pool.throttle.pauses)
+        answers += [asyncio.ensure_future(it.post(ask(f"number {n}"))) for n in range(4)]
+        await until(lambda: len(it.asked()) == 2)
+        await asyncio.sleep(0.2)  # the probe is out, and says nothing yet
+        assert it.asked() == ["a", "a"]
+        assert all(got.whole for got in await asyncio.gather(*answers))
+
+
+async def test_one_account_whose_upstream_is_away_is_tried_as_long_as_the_network_may_fail():  # R10
+    async with rig(key("a"), upstream={"network_budget": 0.5}, pool={"network": 0.05}) as it:
+        await it.upstream.stop(0.0)
+        began = time.monotonic()
+        got = await it.post()
+        assert got.error == (502, "api_error")
+        assert got.fields["x-should-retry"] == "true"
+        assert "could not be reached" in got.json["error"]["message"]
+        assert 0.5 <= time.monotonic() - began < 3.0
+
+
+async def test_no_request_is_sent_more_than_six_times():  # R7
+    async with rig(*(key(n) for n in "abcdefgh")) as it:
+        it.sim.inject(faults.status(500), None, times=None)
+        got = await it.post()
+        assert (got.status, len(it.asked())) == (500, 6)
+        assert got.fields["x-maxpool-attempts"] == "6"
+
+
+async def test_what_only_its_owner_can_mend_is_said_where_the_owner_looks(caplog):  # R7
+    async with rig() as it:
+        it.sim.inject(faults.spend_limit(), "a", times=None)
+        assert (await it.post()).whole
+        a = await it.state("a")
+        assert a["unavailable"]["reason"] == "spend_limit"
+        assert abs(a["unavailable"]["until"] - time.time() - 3600) < 60
+        assert a["last_error"]["class"] == "spend_limited"
+        assert "account a: spend_limited" in caplog.text
 
 
 async def test_dead_logins_everywhere_end_in_a_502_that_names_them():

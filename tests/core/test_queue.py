@@ -122,6 +122,60 @@ def test_the_queue_is_bounded_and_says_so_at_once():  # Q4
     assert (found.reason, found.detail) == ("queue_full", "paused")
 
 
+def full(*waiters: tuple[str | None, int], **settings) -> tuple[Pool, list[Wait]]:
+    """A paused pool whose queue these (client key, priority) fill."""
+    p = pool("a", queue_limit=len(waiters), **settings)
+    p.command(Command("pause"), NOW)
+    return p, [hold(p, client_key=name, priority=n) for name, n in waiters]
+
+
+def test_an_urgent_newcomer_takes_the_place_of_the_youngest_of_the_least_urgent():  # Q4
+    p, (first, old, young, middle) = full((None, 0), (None, 5), (None, 5), (None, 2))
+    urgent = hold(p)
+    (told,) = p.wake(NOW)
+    assert told[0] == young.ticket
+    assert isinstance(told[1], Refusal)
+    assert (told[1].reason, told[1].detail) == ("queue_full", "paused")
+    assert set(p.queue.waiters) == {w.ticket.id for w in (first, old, middle, urgent)}
+
+
+@pytest.mark.parametrize("priority", [5, 6])
+def test_only_the_more_urgent_take_a_place(priority):  # Q4
+    p, _ = full((None, 5), (None, 3))
+    assert isinstance(p.acquire(ask(priority=priority), NOW), Refusal)
+    assert p.wake(NOW) == []
+
+
+def test_a_client_key_over_its_share_takes_only_a_place_of_its_own():  # Q4
+    p, (_, _, mine, _) = full(("b", 9), ("a", 0), ("a", 3), ("b", 9), client_keys=2)
+    hold(p, client_key="a")
+    assert [ticket for ticket, _ in p.wake(NOW)] == [mine.ticket]
+    assert p.queue.places == {"a": 2, "b": 2}
+    assert isinstance(p.acquire(ask(client_key="a"), NOW), Refusal)
+
+
+def test_who_lost_its_place_takes_what_serves_without_waiting():
+    p = pool(account("a", slots=1), key("k"), queue_limit=1)
+    lease(p)
+    held = hold(p, priority=5)
+    hold(p)
+    ((ticket, found),) = p.wake(NOW)
+    assert ticket == held.ticket
+    assert isinstance(found, Lease)
+    assert found.account_id == "k"
+
+
+def test_who_lost_its_place_and_leaves_or_asks_again_is_told_nothing_twice():
+    p, (held,) = full((None, 5))
+    hold(p)
+    assert isinstance(p.acquire(ask(priority=5), NOW, ticket=held.ticket), Refusal)
+    assert (p.wake(NOW), len(p.queue)) == ([], 1)
+    p, (held,) = full((None, 5))
+    hold(p)
+    p.cancel(held.ticket, NOW)
+    assert p.wake(NOW) == []
+
+
 @pytest.mark.parametrize(
     ("configured", "keys", "taken"),
     [

@@ -157,17 +157,22 @@ class QueueMachine(RuleBasedStateMachine):
     def wake(self):
         self.pool.queue.age(self.now)
         waited = {w.ticket.id: w for w in in_turn(list(self.pool.queue.waiters.values()))}
+        displaced = dict(self.pool.queue.displaced)
         for ticket, found in self.pool.wake(self.now):
             self.tickets = [one for one in self.tickets if one[1] != ticket]
-            waiter = waited.pop(ticket.id)
             if isinstance(found, Lease):
                 self.leases.append(found)
                 self.served.add(ticket.id)
-                self.count(waiter, list(waited.values()))
+            if displaced.pop(ticket.id, None) is None:
+                waiter = waited.pop(ticket.id)
+                if isinstance(found, Lease):
+                    self.count(waiter, list(waited.values()))
+        assert not displaced, "who lost its place was not told"
         self.nobody_was_passed_over()
 
     def count(self, served: Waiter, left: list[Waiter]) -> None:
         """Note whom this service put ahead of whom; both must have been able to go."""
+        self.compare_only_side_by_side([served, *left])
         alike = [w for w in left if w.line == served.line]
         for mine, place in zip(flows(served), (0, 1), strict=True):
             for other in {flows(w)[place] for w in alike} - {mine}:
@@ -191,8 +196,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def pairs_that_do_not_wait_side_by_side_are_not_compared(self):
+        self.compare_only_side_by_side(list(self.pool.queue.waiters.values()))
+
+    def compare_only_side_by_side(self, waiters: list[Waiter]) -> None:
+        """Who is served for another model, too, has its turns there."""
         lines: dict[Flow, set[Any]] = {}
-        for waiter in self.pool.queue.waiters.values():
+        for waiter in waiters:
             for flow in flows(waiter):
                 lines.setdefault(flow, set()).add(waiter.line)
         side_by_side = {
@@ -206,7 +215,8 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def everything_is_bounded(self):
         queue, limit = self.pool.queue, SETTINGS.queue_limit
-        assert len(queue) <= limit
+        assert max(len(queue), len(queue.displaced)) <= limit
+        assert not queue.displaced.keys() & queue.waiters.keys()
         assert max(queue.places.values(), default=0) <= limit // 2
         assert max(len(queue.alarms), len(queue.deadlines), len(queue.promotions)) <= 4 * limit + 65
         assert len(self.pool.throttle.pauses) <= SETTINGS.max_sightings

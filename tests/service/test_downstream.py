@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from maxpool.adapters.clock import SystemClock
-from maxpool.service.downstream import ClientWatch, Downstream
+from maxpool.service.downstream import PIECE_BYTES, ClientWatch, Downstream
 from maxpool.service.tasks import Tasks
 from maxpool.wire.replies import error
 
@@ -77,7 +77,7 @@ async def test_a_caller_that_leaves_ends_what_is_done_for_it(tasks):
     caller = Caller()
     watch = ClientWatch(caller.receive, caller.down(), tasks)
     asyncio.get_running_loop().call_later(0.01, caller.left.set)
-    async with asyncio.timeout(1), watch:
+    async with asyncio.timeout(30), watch:
         await asyncio.sleep(10)
     assert watch.gone
     task = asyncio.current_task()
@@ -173,3 +173,17 @@ async def test_a_dropped_caller_is_gone_and_its_connection_too(tasks):
         asyncio.get_running_loop().call_soon(watch.drop)
         await asyncio.sleep(10)
     assert (watch.gone, caller.dropped) == (True, 1)
+
+
+async def test_a_long_answer_is_given_piece_by_piece_as_its_caller_takes_it():
+    caller = Caller()
+    down = caller.down()
+    caller.takes.clear()
+    writing = asyncio.ensure_future(down.finish(bytes(range(256)) * 1000))
+    await asyncio.sleep(0)
+    assert down.writing_since is not None
+    caller.takes.set()
+    await writing
+    assert all(len(m["body"]) <= PIECE_BYTES for m in caller.sent)
+    assert b"".join(m["body"] for m in caller.sent) == bytes(range(256)) * 1000
+    assert [m["more_body"] for m in caller.sent] == [True, True, True, False]

@@ -9,6 +9,7 @@ from maxpool.core.eligibility import Reason
 from maxpool.core.lease import (
     AuthFinal,
     AuthRejected,
+    BillingFailure,
     Burst,
     Command,
     Forbidden,
@@ -18,6 +19,7 @@ from maxpool.core.lease import (
     Overloaded,
     Refusal,
     RequestRejected,
+    SpendLimited,
     TransientFailure,
 )
 from maxpool.service.downstream import Downstream
@@ -26,7 +28,7 @@ from maxpool.service.job import Job
 from maxpool.service.limits import Limits
 from maxpool.service.retry import Failed, Trail
 from maxpool.service.stats import Stats
-from tests.make import NOW, ask, key, pool, unified
+from tests.make import NOW, account, ask, key, pool, unified
 
 UPSTREAMS = b'{"type":"error","error":{"type":"x","message":"theirs"}}'
 
@@ -35,11 +37,11 @@ class Case:
     """The end of one request."""
 
     def __init__(self, *, counts=False, early=False) -> None:
-        self.body, self.status = b"", 0
+        self.body, self.status, self.dropped = b"", 0, 0
         self.head: dict[bytes, bytes] = {}
         self.pool = pool(key("a"), key("b"))
         self.endings = Endings(self.pool, SystemClock(), Limits(), lambda _: 0, Stats())
-        self.down = Downstream(self.send, SystemClock(), None)
+        self.down = Downstream(self.send, SystemClock(), self.drop)
         self.down.started = early
         self.job = Job(
             method="POST",
@@ -52,6 +54,9 @@ class Case:
             counts_tokens=counts,
         )
         self.trail = Trail(began=NOW, tried={"a"}, sends=1)
+
+    def drop(self) -> None:
+        self.dropped += 1
 
     async def send(self, message) -> None:
         if message["type"] == "http.response.start":
@@ -119,6 +124,59 @@ async def test_after_early_headers_only_the_callers_own_fault_is_told_in_full():
     assert b"theirs" not in case.body
 
 
+async def test_giving_up_after_early_headers_names_the_cause_the_accounts_and_the_time():  # Q3
+    case = Case(early=True)
+    for state in case.pool.states.values():
+        state.cool(Reason.RATE_LIMITED, NOW + 1e9)
+    counts = {"rate_limited": 2}
+    refusal = Refusal(Reason.RATE_LIMITED, case.endings.clock.now() + 90, "", counts)
+    await case.endings.refuse(case.job, case.down, case.trail, refusal)
+    assert b'"overloaded_error"' in case.body
+    assert b"every account is at its rate limit (a, b)" in case.body
+    assert b"Next try about" in case.body
+
+
+@pytest.mark.parametrize("outcome", [RequestRejected(400), TransientFailure(500)])
+async def test_giving_up_after_promised_json_closes_the_connection(outcome):  # R16, Q3
+    case = Case(early=True)
+    case.down.promised = "json"
+    await case.give_up(outcome, outcome.status)
+    assert (case.dropped, case.body) == (1, b"")
+
+
+async def test_an_account_that_was_removed_meanwhile_is_no_failure_to_tell():
+    case = Case()
+    case.trail.last = Failed(NetworkFailure("removed", sent=False))
+    refusal = Refusal(Reason.NO_ACCOUNTS, None, "")
+    await case.endings.refuse(case.job, case.down, case.trail, refusal)
+    assert b"no account is configured" in case.body
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level"),
+    [
+        (AuthFinal("x"), "WARNING"),
+        (SpendLimited(), "WARNING"),
+        (BillingFailure(), "WARNING"),
+        (TransientFailure(500), "INFO"),
+    ],
+)
+def test_what_only_a_person_can_mend_is_a_warning_in_the_log(outcome, level, caplog):
+    caplog.set_level("INFO", "maxpool.request")
+    case = Case()
+    case.endings.note(case.job, "a", Failed(outcome, 403, (), b"never to be logged"))
+    (record,) = caplog.records
+    assert record.levelname == level
+    assert "never" not in caplog.text
+
+
+def test_what_was_skipped_is_told_in_at_most_480_characters():
+    case = Case()
+    case.trail.skipped = ["account-of-a-long-name:transient_failure"] * 40
+    told = dict(case.endings._ours(case.job, case.trail))[b"x-maxpool-skipped"]
+    assert len(told) == 480
+
+
 async def test_counting_tokens_ends_in_an_estimate_unless_the_request_is_at_fault():
     case = await Case(counts=True).give_up(TransientFailure(500), 500)
     assert json.loads(case.body) == {"input_tokens": 20_000}
@@ -161,7 +219,17 @@ def test_the_pools_limits_blend_its_plans_and_take_the_soonest_reset():
     assert found[b"anthropic-ratelimit-unified-5h-utilization"] == b"0.40"
     assert found[b"anthropic-ratelimit-unified-reset"] == b"%d" % (NOW + 3600)
     assert found[b"anthropic-ratelimit-unified-status"] == b"allowed"
+    one.command(Command("disable", "a"), NOW)
+    assert dict(pool_limits(one, NOW))[b"anthropic-ratelimit-unified-5h-utilization"] == b"0.60"
     assert pool_limits(pool(key("k")), NOW) == ()
+
+
+def test_the_pools_limits_are_weighted_by_what_each_plan_can_carry():
+    one = pool(account("small", plan="max_5x"), account("large", plan="max_20x"))
+    for name, used in (("small", 1.0), ("large", 0.5)):
+        one.observe(name, unified(five=used), NOW)
+    found = dict(pool_limits(one, NOW))
+    assert found[b"anthropic-ratelimit-unified-5h-utilization"] == b"0.60"
 
 
 def test_a_removed_account_is_named_by_its_id_and_header_values_are_safe():

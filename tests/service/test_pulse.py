@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,10 +20,15 @@ class Open:
     """One open request under a pulse whose clock is moved by hand."""
 
     def __init__(
-        self, *, streaming: bool = True, limit: int = 100, clock: HandClock | None = None
+        self,
+        *,
+        streaming: bool = True,
+        limit: int = 100,
+        clock: HandClock | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
         self.clock, self.tasks = clock or HandClock(), Tasks(limit=limit)
-        self.pulse = Pulse(self.clock, LIMITS, self.tasks)
+        self.pulse = Pulse(self.clock, limits, self.tasks)
         self.sent: list[dict[str, Any]] = []
         self.stuck = False
         self.down = Downstream(self.send, self.clock, lambda: None)
@@ -66,6 +72,33 @@ async def test_no_pings_where_they_do_not_belong(why):
         await one.down.finish()
     elif why == "left":
         one.pulse.leave(one.beat)
+    assert await one.after(100) == 0
+
+
+async def test_who_waits_for_json_gets_white_space_where_the_owner_wants_it():  # Q3
+    one = Open(streaming=False, limits=replace(LIMITS, json_keepalive=True))
+    one.down.waits = True
+    await one.after(19.9)
+    assert not one.sent
+    await one.after(0.2)
+    assert (one.sent[0]["status"], one.down.promised) == (200, "json")
+    assert (b"content-type", b"application/json") in one.sent[0]["headers"]
+    one.down.waits = False  # it has an account now, which has not answered yet
+    await one.after(10)
+    assert [m["body"] for m in one.sent[1:]] == [b" ", b" "]
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_json_that_does_not_wait_in_the_queue_keeps_its_status(wanted):
+    one = Open(streaming=False, limits=replace(LIMITS, json_keepalive=wanted))
+    one.down.waits = not wanted
+    await one.after(100)
+    assert not one.sent
+
+
+async def test_no_beat_goes_between_an_answers_own_headers_and_its_first_bytes():
+    one = Open()
+    await one.down.start(200, [(b"content-encoding", b"gzip")])
     assert await one.after(100) == 0
 
 

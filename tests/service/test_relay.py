@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import zlib
 
 import pytest
 
@@ -9,12 +8,13 @@ from maxpool.adapters.clock import SystemClock
 from maxpool.core.lease import Cut, Garbage, NetworkFailure, Outcome, Overloaded, Success
 from maxpool.errors import StreamCut
 from maxpool.ports import Reply
-from maxpool.service.downstream import Downstream
+from maxpool.service.downstream import JSON, STREAM, Downstream
 from maxpool.service.limits import Limits
 from maxpool.service.relay import Relay
 from maxpool.service.retry import Failed
 from maxpool.wire.meter import Meter
 from maxpool.wire.strip import EventFilter
+from tests.wire.packing import bomb, flushed
 
 START = b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7}}}\n\n'
 OPEN = b'event: content_block_start\ndata: {"type":"content_block_start","content_block":{"type":"text"}}\n\n'
@@ -167,21 +167,61 @@ async def test_more_than_may_be_held_is_committed_and_its_break_is_shown():
     assert not case.ended or b"event: error" in case.body
 
 
-async def test_gzip_passes_as_it_came_but_not_after_headers_that_promised_identity():
-    packed = gzip.compress(b"".join(WHOLE))
-    case = Case(packed[:30], packed[30:], coding="gzip")
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+async def test_an_encoding_passes_as_it_came_but_not_after_headers_that_promised_identity(coding):
+    pieces = flushed(coding, WHOLE)
+    case = Case(*pieces, coding=coding)
     assert isinstance(await case.run(), Success)
-    assert zlib.decompress(case.body, 31) == b"".join(WHOLE)
-    early = Case(packed[:30], packed[30:], coding="gzip")
+    assert case.body == b"".join(pieces)
+    assert (case.relay.usage.input, case.relay.usage.output) == (7, 3)
+    early = Case(*pieces, coding=coding)
     await early.down.start(200, [])
     assert isinstance(await early.run(), Success)
     assert early.body == b"".join(WHOLE)
 
 
-async def test_an_encoding_nobody_can_read_is_no_answer_once_identity_was_promised():
-    case = Case(b"\x8b\x00", coding="br")
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+async def test_a_cut_encoded_stream_is_dropped_unless_it_goes_on_in_the_clear(coding):
+    pieces = flushed(coding, WHOLE)[:4]  # up to the end of the block
+    case = Case(*pieces, BROKEN, coding=coding)
+    assert isinstance(await case.run(), Cut)
+    assert (case.dropped, case.body) == (1, b"".join(pieces))
+    early = Case(*pieces, BROKEN, coding=coding)
+    await early.down.start(200, [])
+    assert isinstance(await early.run(), Cut)
+    assert not early.dropped
+    assert early.body.startswith(b"".join(WHOLE[:4]) + b"event: error")
+
+
+async def test_an_identity_named_as_an_encoding_is_none():
+    case = Case(*WHOLE[:4], BROKEN, coding="Identity")
+    assert isinstance(await case.run(), Cut)
+    assert b"event: error" in case.body
+    assert not case.dropped
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate"])
+async def test_what_is_not_encoded_as_it_says_is_a_failure_nobody_saw(coding):
+    """At once: a stream that cannot be read must not be held until it ends."""
+    case = Case(b"\xff" * 500, *WHOLE, coding=coding)
+    assert await case.run() == Garbage("encoding")
+    assert len(case.relay.reply.stream.left) == len(WHOLE)  # type: ignore[attr-defined]
+
+
+async def test_a_bomb_before_content_is_neither_held_nor_unpacked():
+    case = Case(bomb("gzip", 20), b"", *WHOLE, coding="gzip")
     assert isinstance(await case.run(), Success)
-    early = Case(b"\x8b\x00", coding="br")
+    assert case.body == bomb("gzip", 20) + b"".join(WHOLE)
+    early = Case(bomb("gzip", 20), coding="gzip")
+    await early.down.start(200, [])
+    assert isinstance(await early.run(), Cut)
+    assert early.dropped
+
+
+async def test_an_encoding_nobody_can_read_is_no_answer_once_identity_was_promised():
+    case = Case(b"\x8b\x00", coding="compress")
+    assert isinstance(await case.run(), Success)
+    early = Case(b"\x8b\x00", coding="compress")
     await early.down.start(200, [])
     assert await early.run() == Garbage("encoding")
 
@@ -207,8 +247,19 @@ async def test_a_cut_json_body_is_a_failure_nobody_saw():
 async def test_json_is_never_written_into_a_stream_that_has_begun():
     for limits in (Limits(), Limits(hold_json_bytes=5)):
         case = Case(b'{"type":', b'"message"}', kind="application/json", limits=limits)
-        await case.down.start(200, [])
+        await case.down.promise(STREAM, [])
         assert await case.run() == Garbage("json")
+
+
+async def test_promised_json_is_the_text_itself_and_never_a_stream():  # R16
+    answer = b'{"type":"message"}'
+    case = Case(gzip.compress(answer), kind="application/json", coding="gzip")
+    await case.down.promise(JSON, [])
+    assert isinstance(await case.run(), Success)
+    assert case.body == answer
+    stream = Case(*WHOLE)
+    await stream.down.promise(JSON, [])
+    assert await stream.run() == Garbage("stream")
 
 
 async def test_json_too_long_to_check_is_passed_on_and_its_break_is_shown():
@@ -255,9 +306,9 @@ async def test_an_encoded_stream_is_passed_on_plain_where_events_are_taken_out()
     assert isinstance(await case.run(), Success)
     assert case.body == b"".join(WHOLE)
     assert b"content-encoding" not in case.headers
-    unread = stripping(b"\x8b\x00", coding="br")
+    unread = stripping(b"\x8b\x00", coding="compress")
     assert isinstance(await unread.run(), Success)
-    assert (unread.body, unread.headers[b"content-encoding"]) == (b"\x8b\x00", b"br")
+    assert (unread.body, unread.headers[b"content-encoding"]) == (b"\x8b\x00", b"compress")
 
 
 async def test_what_the_filter_held_goes_out_before_an_honest_end():

@@ -25,6 +25,45 @@ def _reloader(tmp_path, applied):
     return path, Reloader(load(path).config, HandClock(time=5.0), again, applied.append, 1.0)
 
 
+ENTRY = '[[accounts]]\nname = "a"\nsecret = "env:A"\n'
+
+
+class SleepsWhileSomebodyWrites(HandClock):
+    """A clock during whose sleep the file gets its text."""
+
+    def __init__(self, path, text):
+        super().__init__()
+        self.path, self.text = path, text
+
+    async def sleep(self, seconds):
+        self.path.write_text(self.text)
+
+
+async def _follows(tmp_path, found, later):
+    """The accounts that were applied: `found` is in the file at the change, `later` soon after."""
+    applied: list[Config] = []
+    path = tmp_path / "config.toml"
+    path.write_text(ENTRY)
+    clock = SleepsWhileSomebodyWrites(path, later)
+    reloader = Reloader(load(path).config, clock, lambda: load(path), applied.append, 1.0)
+
+    async def changes():
+        path.write_text(found)
+        yield
+
+    await reloader.follow(changes())
+    return [[entry.name for entry in config.accounts] for config in applied]
+
+
+@pytest.mark.parametrize("found", ["", "version = 1\n"], ids=["emptied", "begun"])
+async def test_a_file_that_is_still_being_written_takes_no_account_away(tmp_path, found):  # O1
+    assert await _follows(tmp_path, found, ENTRY) == [["a"]]
+
+
+async def test_an_account_that_stays_away_is_gone_after_the_second_look(tmp_path):
+    assert await _follows(tmp_path, "version = 1\n", "version = 1\n") == [[]]
+
+
 def test_a_good_file_is_applied_and_dated(tmp_path):
     applied: list[Config] = []
     path, reloader = _reloader(tmp_path, applied)
@@ -73,6 +112,7 @@ def test_a_config_that_cannot_be_applied_keeps_the_old_one(tmp_path):
         ({"server": {"host": "localhost"}}, "[server] host"),
         ({"server": {"drain": "1s"}}, "[server] drain"),
         ({"upstream": {"keepalive_expiry": "9s"}}, "[upstream] keepalive_expiry"),
+        ({"upstream": {"client": "httpx"}}, "[upstream] client"),
         ({"secrets": {"store": "file"}}, "[secrets] store"),
         ({"secrets": {"timeout": "1s"}}, "[secrets] timeout"),
         ({"storage": {"folder": "/elsewhere"}}, "[storage] folder"),

@@ -29,6 +29,7 @@ from maxpool.service.retry import (
     surely_unsent,
     then,
 )
+from tests.make import NOW, ask
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,30 @@ def test_the_network_budget_runs_from_the_first_network_failure():
     assert not trail.network_spent(129.0, Limits())
     assert trail.network_spent(130.0, Limits())
     assert not Trail(began=0.0).network_spent(1e9, Limits())
+
+
+def test_another_failure_in_between_shows_that_the_network_is_there():
+    trail = Trail(began=0.0)
+    trail.noted(NetworkFailure("reset"), 100.0)
+    trail.noted(NetworkFailure("reset"), 110.0)
+    assert trail.network_since == 100.0
+    trail.noted(TransientFailure(500), 120.0)
+    assert trail.network_since is None
+
+
+@pytest.mark.parametrize("kind", ["removed", "moved"])
+def test_an_account_that_a_reload_took_away_is_no_trouble_of_the_network(kind):
+    trail, outcome = Trail(began=0.0), NetworkFailure(kind, sent=False)
+    trail.noted(outcome, 100.0)
+    assert trail.network_since is None
+    assert then(outcome, trail, "a") is Then.NEXT
+
+
+def test_a_request_that_asks_again_arrived_as_long_ago_whoever_set_the_clock():  # O7
+    trail = Trail(began=NOW, since=50.0)
+    for stepped in (-3600.0, 0.0, 3600.0):
+        again = trail.asking(ask(arrived_at=NOW), NOW + stepped + 7.0, 57.0)
+        assert again.arrived_at == NOW + stepped
 
 
 def test_only_a_failure_before_the_first_byte_is_surely_unsent():

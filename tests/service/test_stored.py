@@ -125,10 +125,10 @@ class SlowVault(FolderVault):
         if not self.slow:
             return super().get(name)
         self.slow = False
-        self.go.wait(5)
+        self.go.wait(60)
         found = super().get(name)
         self.seen.set()
-        self.come.wait(5)
+        self.come.wait(60)
         return found
 
 
