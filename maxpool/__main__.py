@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 
 def main() -> None:
@@ -15,10 +16,8 @@ def main() -> None:
         from maxpool.cli.statusline_show import main as show
 
         sys.exit(show())
-    from maxpool.cli.group import run
-
     try:
-        code = run(sys.argv[1:])
+        code = _run(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
         # The interpreter flushes once more at its end, and that must not complain either
@@ -26,6 +25,17 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments == ["env"]:  # at the start of a shell, which waits for no click either
+        from maxpool.cli.env_show import main as show
+
+        with suppress(Exception):  # tried again below, where errors end as words
+            return show()
+    from maxpool.cli.group import run
+
+    return run(arguments)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,20 @@
 """`maxpool env`: the environment that points Claude Code at this server. Asks no server.
 
-The address is that of the server that uses the state folder, else what the config says.
+The address is that of the server that uses the state folder, else what the config says. The text is
+`env_show`'s, which `maxpool.__main__` runs without coming here when no option is given.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from maxpool.cli import claude_code
+from maxpool.cli import env_show
 from maxpool.cli.options import SHELLS, config_option, json_option
-from maxpool.config.environment import shell_name, state_folder
-from maxpool.config.peek import peek
-from maxpool.config.running import client_key, client_key_file, running
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from maxpool.config.peek import Peek
-
-OFF = 'Clients\' own logins are not forwarded yet: set client_login = "first" under [pool] in the config.'
 
 
 @click.command(name="env", epilog='Example: eval "$(maxpool env)" && claude')
@@ -56,36 +48,11 @@ def command(
 
     The lines are ready to be pasted or evaluated; each says why it is there.
     """
-    found = peek(config_file)
-    if port is not None:
-        found = replace(found, port=port)
-    token = _token(found, show_key=show_key)
-    kind = claude_code.shell_named(shell_name() if shell == "auto" else shell)
-    of = claude_code.own_login if own_login else claude_code.variables
-    values = of(_url(found) if port is None else found.url, token, kind)
-    if own_login and not found.client_login:
-        click.echo(OFF, err=True)
-    if as_json:
-        click.echo(json.dumps({variable.name: variable.value for variable in values}, indent=2))
-        return
-    usage = claude_code.usage(kind)
-    if own_login:
-        usage = usage.replace("maxpool env", "maxpool env --own-login")
-    click.echo(f"# Claude Code through maxpool; to take these lines over: {usage}")
-    for line in claude_code.shell_lines(values, kind):
-        click.echo(line)
-
-
-def _url(found: Peek) -> str:
-    """Where the server listens; it may run on another port than the config says."""
-    serving = running(found.folder or state_folder())
-    return serving.url if serving else found.url
-
-
-def _token(found: Peek, *, show_key: bool) -> claude_code.Token:
-    """The client key to show to the server of that config, or what stands in for one."""
-    folder = found.folder or state_folder()
-    key = client_key(folder) if show_key else None
-    if key is not None:
-        return claude_code.Token(source="value", where=key)
-    return claude_code.Token.from_keys(found.keys, client_key_file(folder))
+    env_show.main(
+        shell,
+        port,
+        own_login=own_login,
+        show_key=show_key,
+        config_file=config_file,
+        as_json=as_json,
+    )

@@ -6,22 +6,22 @@ import statistics
 import time
 
 SIZES = (3, 100, 1_000, 10_000)
-BOUND = 100_000
+BOUND, BOUND_QUICK = 100_000, 10_000
 """Sessions bound beforehand in the largest pool."""
 MOST_PAIRS = 20_000
 
 
-def run(seconds_each):
+def run(seconds_each, bound=BOUND):
     results = {}
     for size in SIZES:
-        for bound in (200, 0):
-            name = f"{size:,} accounts, {'200 sessions' if bound else 'no session'}"
-            results[name] = pairs(fresh(size), bound, seconds_each)
-    crowd = fresh(SIZES[-1], max_bindings=BOUND)
-    for n in range(BOUND):
-        crowd.turn(f"s{n}")
-    name = f"{SIZES[-1]:,} accounts, {BOUND:,} sessions"
-    results[name] = pairs(crowd, BOUND, seconds_each)
+        driven = fresh(size, max_bindings=bound)
+        for sessions in (0, 200):
+            name = f"{size:,} accounts, {'200 sessions' if sessions else 'no session'}"
+            results[name] = pairs(driven, sessions, seconds_each)
+    for n in range(bound):
+        driven.turn(f"s{n}")
+    name = f"{SIZES[-1]:,} accounts, {bound:,} sessions"
+    results[name] = pairs(driven, bound, seconds_each)
     return results
 
 

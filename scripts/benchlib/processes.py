@@ -1,33 +1,20 @@
-"""Starting, measuring and stopping the upstream and the proxy: each by its own pid, on its own core."""
+"""Child processes of the lab: each on its core, measured with all its children, and stopped again."""
 
 import asyncio
 import os
+import resource
 import signal
-import socket
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchlib.machine import LOAD_CORE, BenchError, pin
+
 SCRIPTS = Path(__file__).resolve().parent.parent
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 15.0
-
-CONFIG = """version = 1
-[upstream]
-base_url = "{url}"
-"""
-ACCOUNT = """[[accounts]]
-name = "bench-{n}"
-kind = "api_key"
-secret = "env:BENCH_KEY_{n}"
-base_url = "{url}"
-"""
-
-
-class BenchError(Exception):
-    """The bench cannot go on; the text says why."""
 
 
 def new_loop():
@@ -38,25 +25,31 @@ def new_loop():
     return uvloop.new_event_loop()
 
 
-def pin(core):
-    """Keep this process on `core` where the system can, and the machine has as many."""
-    if hasattr(os, "sched_setaffinity") and core in os.sched_getaffinity(0):
-        os.sched_setaffinity(0, {core})
+@contextmanager
+def room_for_sockets():
+    """Raise this process's own limit of open files; yields the limit that was, which children get."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    try:
+        yield soft
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def cores():
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+def cpu_clock(pid):
+    """The id of another process's CPU clock (clock_getcpuclockid(3) makes it the same way)."""
+    return (~pid << 3) | 2
 
 
-class Process:
-    """A child process and what /proc tells of it and its children."""
+class Tree:
+    """A process by its pid, with all its children, and what the system tells of them."""
 
-    def __init__(self, name, command, core, **kwargs):
-        self.name = name
-        self.child = subprocess.Popen(command, preexec_fn=lambda: pin(core), **kwargs)
+    def __init__(self, pid):
+        self.pid = pid
 
     def pids(self):
-        found, queue = [], [self.child.pid]
+        found, queue = [], [self.pid]
         while queue:
             pid = queue.pop()
             found.append(pid)
@@ -68,15 +61,24 @@ class Process:
         return found
 
     def cpu_s(self):
-        """CPU seconds so far, user and system, children included."""
-        ticks = 0
+        """CPU seconds so far of the processes that live, user and system, to the nanosecond."""
+        used = 0.0
         for pid in self.pids():
             try:
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                used += time.clock_gettime(cpu_clock(pid))
             except OSError:
                 continue
-            ticks += sum(map(int, fields[11:15]))
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return used
+
+    def waited_s(self):
+        """Seconds in which its processes could have run and others had the core (proc(5), schedstat)."""
+        waited = 0
+        for pid in self.pids():
+            try:
+                waited += int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+            except (OSError, IndexError):
+                continue
+        return waited / 1e9
 
     def rss_bytes(self):
         pages = 0
@@ -87,9 +89,30 @@ class Process:
                 continue
         return pages * os.sysconf("SC_PAGE_SIZE")
 
-    def stop(self):
+    def pin(self, core):
+        """Move all its threads to a core."""
+        for pid in self.pids():
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                pin(core, int(task.name))
+
+
+class Child(Tree):
+    """A process that the lab starts and stops."""
+
+    def __init__(self, name, command, core, files=None, **kwargs):
+        def prepare():
+            pin(core)
+            if files is not None:
+                _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+
+        self.name = name
+        self.child = subprocess.Popen(command, preexec_fn=prepare, **kwargs)
+        super().__init__(self.child.pid)
+
+    def stop(self, sign=signal.SIGTERM):
         if self.child.poll() is None:
-            self.child.send_signal(signal.SIGTERM)
+            self.child.send_signal(sign)
             try:
                 self.child.wait(STOP_LIMIT_S)
             except subprocess.TimeoutExpired:
@@ -99,55 +122,16 @@ class Process:
 
 
 @contextmanager
-def upstream(events, interval_ms):
-    command = [sys.executable, "-m", "benchlib.upstream"]
-    command += ["--events", str(events), "--interval-ms", str(interval_ms)]
-    process = Process("upstream", command, cores()[-1], stdout=subprocess.PIPE, cwd=SCRIPTS)
+def upstream(port=0):
+    """The lab's upstream, on the load's core."""
+    command = [sys.executable, "-m", "benchlib.upstream", "--port", str(port)]
+    child = Child("upstream", command, LOAD_CORE, stdout=subprocess.PIPE, cwd=SCRIPTS)
     try:
-        line = process.child.stdout.readline()
+        line = child.child.stdout.readline()
         if not line:
-            raise BenchError("the bench's own upstream did not start")
-        process.port = int(line)
-        yield process
+            raise BenchError(f"the bench's own upstream did not start on port {port}")
+        child.port = int(line)
+        yield child
     finally:
-        process.stop()
-        process.child.stdout.close()
-
-
-@contextmanager
-def proxy(upstream_port, folder, accounts=3):
-    url = f"http://127.0.0.1:{upstream_port}"
-    config = folder / "bench.toml"
-    entries = [ACCOUNT.format(n=n, url=url) for n in range(accounts)]
-    config.write_text(CONFIG.format(url=url) + "".join(entries))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    keys = {f"BENCH_KEY_{n}": f"sk-ant-api03-bench-key-number-{n:04}" for n in range(accounts)}
-    log = folder / "proxy.log"
-    command = [sys.executable, "-m", "maxpool", "serve", "--config", str(config)]
-    with log.open("wb") as sink:
-        process = Process(
-            "maxpool", [*command, "--port", str(port)], cores()[0], stdout=sink, stderr=sink,
-            cwd=SCRIPTS.parent, env={**os.environ, **keys, "MAXPOOL_HOME": str(folder / "home")},
-        )  # fmt: skip
-    process.port, process.log = port, log
-    try:
-        wait_until_up(process)
-        yield process
-    finally:
-        process.stop()
-
-
-def wait_until_up(process):
-    deadline = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline and process.child.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", process.port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    code = process.child.poll()
-    how = f"ended with exit code {code}" if code is not None else f"was not up in {START_LIMIT_S} s"
-    tail = "\n".join(process.log.read_text(errors="replace").splitlines()[-15:])
-    raise BenchError(f"maxpool serve {how}. Its last lines:\n{tail}")
+        child.stop()
+        child.child.stdout.close()

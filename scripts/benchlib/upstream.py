@@ -1,145 +1,120 @@
 """A lean upstream on loopback: answers Messages requests as fast as Python can.
 
-Run as `python -m benchlib.upstream`; prints its port. A body with `"stream":true` gets an SSE
-stream whose deltas carry the monotonic nanosecond they were written at, any other 1 KB of JSON.
+Run as `python -m benchlib.upstream`; prints its port. One ticker writes the events of all streams.
+`GET /bench/ends` tells, and forgets, when which unfinished streams were seen to end.
 """
 
 import argparse
 import asyncio
+import heapq
+import itertools
 import json
 import time
 
-RATE_HEADERS = (
-    b"anthropic-ratelimit-unified-status: allowed\r\n"
-    b"anthropic-ratelimit-unified-representative-claim: five_hour\r\n"
-    b"anthropic-ratelimit-unified-5h-status: allowed\r\n"
-    b"anthropic-ratelimit-unified-5h-utilization: 0.25\r\n"
-    b"anthropic-ratelimit-unified-5h-reset: %d\r\n"
-    b"anthropic-ratelimit-unified-7d-status: allowed\r\n"
-    b"anthropic-ratelimit-unified-7d-utilization: 0.31\r\n"
-    b"anthropic-ratelimit-unified-7d-reset: %d\r\n"
-    b"request-id: req_011CSHoEeqs5C35K2UUqR7Fy\r\n"
-)
-USAGE = {"input_tokens": 12, "output_tokens": 1, "cache_read_input_tokens": 9000}
+from benchlib import answers
+from benchlib.framing import Framing
+
+TICK_S = 0.001
+"""Between two looks at what is due: as fine as the loop's own timers are."""
 
 
-def head(kind, length=None):
-    now = int(time.time())
-    framing = b"transfer-encoding: chunked" if length is None else b"content-length: %d" % length
-    rates = RATE_HEADERS % (now + 3600, now + 400_000)
-    return b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\n%s%s\r\n\r\n" % (kind, rates, framing)
+class Ticker:
+    """Writes each stream's next event when it is due; one timer for all, none while there are none."""
+
+    def __init__(self, loop):
+        self.loop, self.due, self.order = loop, [], itertools.count()
+        self.ticking = False
+
+    def add(self, due_ns, stream):
+        heapq.heappush(self.due, (due_ns, next(self.order), stream))
+        if not self.ticking:
+            self.ticking = True
+            self.loop.call_later(TICK_S, self.tick)
+
+    def tick(self):
+        now, due = time.monotonic_ns(), self.due
+        while due and due[0][0] <= now:
+            due_ns, _, stream = due[0]
+            later_ns = stream.tick()
+            if later_ns is None:
+                heapq.heappop(due)
+            else:
+                heapq.heapreplace(due, (due_ns + later_ns, next(self.order), stream))
+        self.ticking = bool(due)
+        if due:
+            self.loop.call_later(TICK_S, self.tick)
 
 
-def json_answer(size):
-    message = {
-        "id": "msg_01", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5",
-        "content": [{"type": "text", "text": ""}], "stop_reason": "end_turn",
-        "stop_sequence": None, "usage": USAGE,
-    }  # fmt: skip
-    message["content"][0]["text"] = "x" * (size - len(json.dumps(message)))
-    return json.dumps(message).encode()
+class Stream:
+    """One running answer: what is left of its steps."""
+
+    def __init__(self, number, steps, transport):
+        self.number, self.transport = number, transport
+        self.gaps_ns = itertools.chain.from_iterable(
+            itertools.repeat(round(gap_s * 1e9), count) for count, gap_s in steps
+        )
+        next(self.gaps_ns, None)  # the first event follows nothing
+        self.over = False
+
+    def tick(self):
+        """Write an event, and the end after the last; nanoseconds to the next one, None for none."""
+        if self.over:
+            return None
+        later_ns = next(self.gaps_ns, None)
+        data = answers.delta(time.monotonic_ns())
+        if later_ns is None:
+            self.over = True
+            data += answers.closing()
+        self.transport.write(data)
+        return later_ns
 
 
-def event(name, data):
-    return f"event: {name}\ndata: {json.dumps({'type': name, **data})}\n\n".encode()
-
-
-def chunk(data):
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-OPENING = event(
-    "message_start",
-    {
-        "message": {
-            "id": "msg_01", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5",
-            "content": [], "stop_reason": None, "stop_sequence": None, "usage": USAGE,
-        }
-    },
-) + event("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}})  # fmt: skip
-CLOSING = (
-    event("content_block_stop", {"index": 0})
-    + event(
-        "message_delta",
-        {
-            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-            "usage": {"output_tokens": 50},
-        },
-    )
-    + event("message_stop", {})
-)
-DELTA = event(
-    "content_block_delta",
-    {"index": 0, "delta": {"type": "text_delta", "text": "t=%d; and some words of an answer"}},
-)
-
-
-class Upstream(asyncio.Protocol):
+class Upstream(Framing):
     """One connection; requests on it come one after the other."""
 
-    def __init__(self, options, loop):
-        self.options, self.loop = options, loop
-        self.buffer = bytearray()
-        self.missing = None
-        self.timer = None
-        self.answer = head(b"application/json", options.answer_bytes) + json_answer(
-            options.answer_bytes
-        )
-
-    def connection_made(self, transport):
-        self.transport = transport
+    def __init__(self, ticker, ends):
+        super().__init__()
+        self.ticker, self.ends = ticker, ends
+        self.body, self.stream, self.line = [], None, b""
 
     def connection_lost(self, exc):
-        if self.timer is not None:
-            self.timer.cancel()
+        if self.stream is not None and not self.stream.over:
+            self.stream.over = True
+            self.ends[self.stream.number] = time.monotonic_ns()
 
-    def data_received(self, data):
-        if self.missing is None:
-            self.buffer += data
-            end = self.buffer.find(b"\r\n\r\n")
-            if end < 0:
-                return
-            fields = bytes(self.buffer[:end]).lower()
-            at = fields.find(b"content-length:")
-            length = int(fields[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
-            data = bytes(self.buffer[end + 4 :])
-            self.buffer.clear()
-            self.start, self.missing = b"", length
-        if len(self.start) < 300:
-            self.start += data[:300]
-        self.missing -= len(data)
-        if self.missing <= 0:
-            self.missing = None
-            self.reply()
+    def on_head(self, head):
+        self.line = head[:40]
 
-    def reply(self):
-        if b'"stream":true' not in self.start.replace(b": ", b":"):
-            self.transport.write(self.answer)
+    def on_body(self, piece):
+        self.body.append(piece)
+
+    def on_end(self):
+        body, self.body = b"".join(self.body), []
+        if self.line.startswith(b"GET /bench/ends"):
+            told = json.dumps(self.ends).encode()
+            self.ends.clear()
+            self.transport.write(answers.head(b"application/json", len(told)) + told)
             return
-        self.transport.write(head(b"text/event-stream") + chunk(OPENING))
-        self.left = self.options.events
-        self.next_at = self.loop.time()
-        self.delta()
-
-    def delta(self):
-        self.timer = None
-        self.transport.write(chunk(DELTA % time.monotonic_ns()))
-        self.left -= 1
-        self.next_at += self.options.interval_ms / 1000
-        if self.left:
-            self.timer = self.loop.call_at(self.next_at, self.delta)
-        else:
-            self.transport.write(chunk(CLOSING) + b"0\r\n\r\n")
+        wanted = answers.wanted(body)
+        if not wanted.steps:
+            self.transport.write(answers.json_answer(wanted.answer_bytes))
+            return
+        self.stream = Stream(wanted.number, wanted.steps, self.transport)
+        self.transport.write(answers.opening())
+        later_ns = self.stream.tick()
+        if later_ns is not None:
+            self.ticker.add(time.monotonic_ns() + later_ns, self.stream)
 
 
 async def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--events", type=int, default=50)
-    parser.add_argument("--interval-ms", type=float, default=100)
-    parser.add_argument("--answer-bytes", type=int, default=1024)
+    parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Upstream(options, loop), "127.0.0.1", 0, backlog=2048)
+    ticker, ends = Ticker(loop), {}
+    server = await loop.create_server(
+        lambda: Upstream(ticker, ends), "127.0.0.1", options.port, backlog=4096
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
