@@ -155,7 +155,7 @@ class Rig:
     async def open(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send a request and return as soon as headers are there."""
         raw = [(n.encode(), v.encode()) for n, v in headers.items()]
-        limits = {"connect_timeout_s": 5.0, "header_timeout_s": 20.0, "idle_timeout_s": 20.0}
+        limits = {"connect_timeout_s": 30.0, "header_timeout_s": 60.0, "idle_timeout_s": 60.0}
         reply = await self.client.send(
             Call(method=method, url=self.url + path, headers=raw, body=body, **limits)
         )
@@ -248,8 +248,8 @@ def request_bytes(body: bytes | None = None, path: str = "/v1/messages", **heade
     return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
-async def until(true: Callable[[], object], within_s: float = 5.0) -> None:
-    """Wait until something holds."""
+async def until(true: Callable[[], object], within_s: float = 30.0) -> None:
+    """Wait until something holds; the limit is generous, for machines that are slow and busy."""
     async with asyncio.timeout(within_s):
         while not true():  # noqa: ASYNC110 - what is looked at has no event
             await asyncio.sleep(0.005)

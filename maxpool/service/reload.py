@@ -24,7 +24,10 @@ COLD_SERVER_KEYS = (
     *("host", "port", "tls_cert", "tls_key", "drain_s", "allowed_paths"),
     *("max_body_bytes", "max_body_decoded_bytes"),
 )
-COLD_UPSTREAM_KEYS = ("ca_file", "keepalive_expiry_s")
+COLD_UPSTREAM_KEYS = ("ca_file", "client", "keepalive_expiry_s")
+
+SECOND_LOOK_S = 0.4
+"""An editor that empties a file and then fills it is done by then; a person waits a second at most."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class Reloader:
     async def follow(self, changes: AsyncIterator[None]) -> None:
         """Reload at each change, until cancelled."""
         async for _ in changes:
+            if self._loses_an_account():  # or the file is only half written
+                await self.clock.sleep(SECOND_LOOK_S)
             try:
                 self.reload()
             except Exception as error:  # the next edit must still be followed
@@ -57,6 +62,14 @@ class Reloader:
                 self.error = (
                     f"it was applied only in part ({type(error).__name__}): restart maxpool"
                 )
+
+    def _loses_an_account(self) -> bool:
+        try:
+            fresh = self.load().config
+        except Exception:  # noqa: BLE001 - the reload says what is wrong
+            return False
+        named = {entry.name for entry in fresh.accounts}
+        return any(entry.name not in named for entry in self.config.accounts)
 
     def reload(self) -> bool:
         """Read the file and apply it; False when it was wrong and the old config stays."""

@@ -6,6 +6,7 @@ upstream sent, and every request stands in the server's counters.
 """
 
 import asyncio
+import itertools
 import os
 import random
 import resource
@@ -29,7 +30,7 @@ SETTINGS = SimSettings(
     time_to_first_token_s=0.02, tokens_per_s=2000.0, speed_jitter=0.9, answer_tokens=(8, 200),
     gzip=True, **UNLIMITED,
 )  # fmt: skip
-AT_ONCE = 40
+AT_ONCE, SESSIONS = 40, 100
 LEAVING, SLOW, COUNTING = 0.15, 0.05, 0.05
 """Shares of clients that leave, read slowly, or only count tokens."""
 
@@ -68,7 +69,7 @@ async def _run(seconds, seed):
     try:
         with tempfile.TemporaryDirectory() as folder:
             one = Place(sim, Path(folder), PEOPLE, upstream.url, level="error", more=_sections())
-            _write(one)
+            _configure(one)
             async with serving(one) as (running, it):
                 await it.client.aclose()
                 it.client = HttpUpstream(keepalive_expiry_s=0.5)  # else its idle connections stay
@@ -101,7 +102,7 @@ async def _play(it, one, among, pid, seconds, chance):
 
     busy = [asyncio.create_task(keep_asking()) for _ in range(AT_ONCE)]
     beside = [
-        asyncio.create_task(_reload(one, tally)),
+        asyncio.create_task(_reload(one.config, tally)),
         asyncio.create_task(_watch(pid, seconds, tally)),
     ]
     await asyncio.gather(*busy)
@@ -130,10 +131,11 @@ async def _one(it, tag, chance, among):
         lots.of.pop(tag, None)
         return
     if drawn < LEAVING + SLOW + COUNTING:
-        got = await it.post(body, "/v1/messages/count_tokens")
+        headers = {"x-claude-code-session-id": _session(tag)}
+        got = await it.post(body, "/v1/messages/count_tokens", headers)
         tally.ends[f"count {got.status}"] += 1
         return
-    headers = {"x-tag": tag, "x-claude-code-session-id": f"s{int(tag) // 20}"}
+    headers = {"x-tag": tag, "x-claude-code-session-id": _session(tag)}
     began = time.monotonic()
     got = await it.post(body, headers=headers)
     visits, met = tap.of(tag), lots.of.pop(tag, [])
@@ -145,10 +147,19 @@ async def _one(it, tag, chance, among):
         tally.wrong.append(f"{tag} [{name}] {wrong}; met {met}; {got.body[:200]!r}")
 
 
+def _session(tag):
+    """One of a number of sessions that soon are all known: what is kept of them grows no more."""
+    return f"s{int(tag) // 20 % SESSIONS}"
+
+
+def _request(body, tag, **headers):
+    return request_bytes(body, x_tag=tag, x_claude_code_session_id=_session(tag), **headers)
+
+
 async def _leave(it, body, tag, chance):
     client = await it.connect()
     it.wires.remove(client)
-    await client.send(request_bytes(body, x_tag=tag))
+    await client.send(_request(body, tag))
     await asyncio.sleep(chance.choice((0.0, 0.01, 0.05, 0.2)) * chance.random())
     client.reset()
 
@@ -156,7 +167,7 @@ async def _leave(it, body, tag, chance):
 async def _read_slowly(it, body, tag):
     client = await it.connect(receive_buffer=4096)
     it.wires.remove(client)
-    await client.send(request_bytes(body, x_tag=tag, connection="close"))
+    await client.send(_request(body, tag, connection="close"))
     got = b""
     while chunk := await client.read(1024):
         got += chunk
@@ -165,17 +176,22 @@ async def _read_slowly(it, body, tag):
     return got.startswith(b"HTTP/1.1 ")
 
 
-async def _reload(one, tally):
-    """The config changes all the time: an account goes and comes, and now and then it is wrong."""
-    for number in iter(range(1 << 60)):
+async def _reload(config, tally):
+    """The config changes all the time: an account goes and comes, and now and then it is wrong.
+
+    It is written as editors do: emptied first.
+    """
+    good = config.read_text()
+    texts = (
+        good.replace('name = "b"', 'name = "b"\nenabled = false'),
+        good,
+        good.replace("priority", "priorty"),
+        good[: good.rindex("[[accounts]]")],
+    )
+    for text in itertools.cycle(texts):
         await asyncio.sleep(RELOAD_EVERY_S)
         tally.reloads += 1
-        good = _write(one)
-        match number % 4:
-            case 0:
-                one.config.write_text(good.replace('name = "b"', 'name = "b"\nenabled = false'))
-            case 2:
-                one.config.write_text(good.replace("priority", "priorty"))
+        config.write_text(text)
 
 
 async def _watch(pid, seconds, tally):
@@ -236,14 +252,13 @@ def _memory_mb(pid):
     return pages * resource.getpagesize() / 1e6
 
 
-def _write(one):
-    """The good config; its text."""
+def _configure(one):
+    """Write the good config."""
     one.write()
     keys = {name: WAITS_S if "timeout" in name else n for name, n in SECTIONS["upstream"].items()}
     extra = "".join(_key(name, value) for name, value in keys.items())
     text = one.config.read_text().replace("[upstream]\n", f"[upstream]\n{extra}")
     one.config.write_text(text)
-    return text
 
 
 def _sections():

@@ -67,7 +67,7 @@ def test_a_command_that_hangs_is_ended(tmp_path):
     )
     with pytest.raises(SecretError, match=r"did not answer within 0\.2 s"):
         source.resolve(python(code))
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 20
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 async def shown(rig: Rig, true: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     """The status document as soon as that holds of it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not true(found := await rig.status()):  # noqa: ASYNC110 - another process has no event
             await asyncio.sleep(0.1)
     return found

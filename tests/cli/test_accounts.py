@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from maxpool.config.identity import OWN_LOGINS
+from maxpool.service.clientlogin import ORIGIN
 from tests.cli.operate import run, say
 from tests.rig import ask, rig
 
@@ -77,6 +79,18 @@ async def test_a_priority_below_zero_is_written_as_it_is(tmp_path, before):
 @pytest.mark.parametrize("wrong", ["1000001", "-1000001", "--jsno"])
 def test_a_priority_out_of_bounds_or_a_mistyped_option_is_a_wrong_usage(tmp_path, wrong):
     assert say(tmp_path, "accounts", "priority", "a", wrong).exit_code == 2
+
+
+async def test_clients_own_logins_are_confirmed_by_their_common_name(tmp_path):  # X5
+    async with rig(pool={"client_login": "first"}) as it:
+        it.proxy.origins.bound[ORIGIN] = "https://elsewhere.example"
+        it.proxy.settle()
+        assert it.proxy.logins.destination is None
+        done = await run(it, tmp_path, "accounts", "confirm", OWN_LOGINS)
+        assert done.stdout.strip() == f"Clients' own logins may go to {it.upstream.url}."
+        assert it.proxy.logins.destination is not None
+        again = await run(it, tmp_path, "accounts", "confirm", OWN_LOGINS)
+        assert "nothing to confirm" in again.stderr
 
 
 async def test_a_changed_base_url_is_confirmed_and_not_reset(tmp_path):

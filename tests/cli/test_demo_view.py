@@ -10,6 +10,7 @@ import pytest
 
 from maxpool.cli import demo_view
 from tests.cli.stub import NOW, Fake, Worlds, account, picture, serving
+from tests.rig import until
 
 PLAN = demo_view.Plan(duration_s=None, once=False, minutes=3.0)
 
@@ -41,10 +42,9 @@ def test_the_introduction_says_what_differs_from_real_accounts():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_it_at_once_and_cleanly(number, worlds, capsys):
     running = asyncio.ensure_future(demo_view.show(worlds(), PLAN))
-    while "1 of 1" not in capsys.readouterr().out:
-        await asyncio.wait({running}, timeout=0.01)
+    await until(lambda: "1 of 1" in capsys.readouterr().out)
     os.kill(os.getpid(), number)
-    await asyncio.wait_for(running, 2)
+    await asyncio.wait_for(running, demo_view.PLAIN_EVERY_S - 1)  # before the next line is due
     assert worlds.closed
 
 
@@ -59,8 +59,10 @@ async def test_a_terminal_gets_a_live_table(monkeypatch, capsys):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     with serving(picture(account("a"))) as stub:
-        await demo_view.show(Worlds(stub.url)(), replace(PLAN, duration_s=0.3))
-        assert len(stub.asked) > 2
+        running = asyncio.ensure_future(demo_view.show(Worlds(stub.url)(), PLAN))
+        await until(lambda: len(stub.asked) > 2)
+        running.cancel()
+        await asyncio.wait({running})
     assert "\u2588" in terminal.getvalue()
 
 

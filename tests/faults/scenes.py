@@ -210,7 +210,7 @@ async def sigkill(folder: Path) -> None:
         async with serving(one) as (running, it):
             one.sim.inject(faults.payment_required(), "a")
             assert (await it.post()).whole
-            await asyncio.sleep(1.5)  # what changed is on disk within a second
+            await asyncio.sleep(2.2)  # what changed is on disk within a second
             answers = [asyncio.ensure_future(it.post(ask(f"{n}"))) for n in range(STREAMS)]
             await until(lambda: sum(one.sim.truth(name).in_flight for name in "abc") == STREAMS)
             await asyncio.sleep(0.4)
