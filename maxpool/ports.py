@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from maxpool.core.values import value
+
 RawHeaders = Sequence[tuple[bytes, bytes]]
 """Header fields in wire order, names and values as bytes, duplicates kept."""
 
@@ -84,7 +86,7 @@ class Destination:
     strip_events: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Call:
     """One request as it goes upstream; timeouts in seconds."""
 
@@ -109,7 +111,7 @@ class ByteStream(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Reply:
     """An upstream's answer: headers are there, the body is still to come."""
 
@@ -118,7 +120,7 @@ class Reply:
     stream: ByteStream
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Unreachable:
     """No response headers came; `sent` is False only when surely no byte of the request was processed."""
 

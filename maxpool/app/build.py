@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from maxpool import __version__
 from maxpool.adapters.chance import SystemChance
+from maxpool.adapters.clients import client_named
 from maxpool.adapters.clock import SystemClock
 from maxpool.adapters.configfile import changes
 from maxpool.adapters.process import local_utc_offset_s
-from maxpool.adapters.upstream import HttpUpstream
 from maxpool.app.edits import FileEdits
 from maxpool.app.memory import restored
 from maxpool.app.probing import Probing
 from maxpool.app.surfaces import surfaces_of
 from maxpool.app.vault import lazy_vault, secret_source
 from maxpool.config import derive
+from maxpool.config.identity import OWN_LOGINS
 from maxpool.config.load import Loaded
 from maxpool.core.commands import reconfigure
 from maxpool.core.health import HealthState
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from maxpool.app.logins import Refreshing
     from maxpool.config.model import Config
     from maxpool.core.pool import Pool
-    from maxpool.ports import Clock, SecretSource, StateStore
+    from maxpool.ports import Clock, SecretSource, StateStore, Upstream
 
 log = logging.getLogger("maxpool")
 
@@ -95,7 +96,7 @@ class Maxpool:
     store: StateStore | None
     tasks: Tasks
     timers: Timers
-    upstream: HttpUpstream
+    upstream: Upstream
     waiting: WaitingRoom
     pulse: Pulse
     keeper: Keeper | None
@@ -134,6 +135,7 @@ class Maxpool:
                 *self.notices,
                 *self.revival.notices(),
                 *self.reloader.notices(),
+                *self.logins.notices(),
                 *self.probing.notices(),
                 *(logins.notices() if logins is not None else ()),
                 *(self.keeper.notices() if self.keeper is not None else ()),
@@ -214,10 +216,13 @@ class Maxpool:
     def bind_origins(self, confirmed: Iterable[str] = ()) -> None:
         """Lock accounts whose `base_url` leads elsewhere than their credential was used for.
 
-        `confirmed`: names of accounts whose owner confirms the new origin, `*` for all; raises
-        `MaxpoolError` for a name nobody has.
+        `confirmed`: names of accounts whose owner confirms the new origin (`OWN_LOGINS` for those of
+        clients), `*` for all; raises `MaxpoolError` for a name nobody has.
         """
-        now, ids = self.clock.now(), ids_of(self.roster.config, frozenset(confirmed))
+        now, names = self.clock.now(), frozenset(confirmed)
+        ids = ids_of(self.roster.config, names - {OWN_LOGINS})
+        if names & {OWN_LOGINS, EVERYONE}:
+            self.logins.confirm()
         # A run-time account names its origin and its secret together, a home's login is not sent from
         # here: there is nothing to confirm.
         free = self.roster.added.keys() | derive.homes(self.roster.config)
@@ -320,16 +325,16 @@ def build(  # noqa: PLR0913 - parts, all by name
     return built
 
 
-def _upstream(config: Config) -> HttpUpstream:
+def _upstream(config: Config) -> Upstream:
     ca_file, expiry_s = config.upstream.ca_file, config.upstream.keepalive_expiry_s
     named = str(ca_file) if ca_file is not None else None
-    return HttpUpstream(keepalive_expiry_s=expiry_s, ca_file=named)
+    return client_named(config.upstream.client, keepalive_expiry_s=expiry_s, ca_file=named)
 
 
 def _wire(built: Maxpool, limits: Limits) -> None:
     """Connect the parts to the forwarder and to the web application."""
     chance, clock, policy = SystemChance(), built.clock, policy_of(built.config)
-    built.logins = ClientLogins(built.pool, policy, built.origins.bound, clock.now())
+    built.logins = ClientLogins(built.pool, policy, built.origins, clock.now())
     built.forwarder = Forwarder(
         built.pool,
         built.upstream,
@@ -363,7 +368,9 @@ def _wire(built: Maxpool, limits: Limits) -> None:
         built.refreshing.connect(built)
     surfaces = surfaces_of(built)
     rules = rules_of(built.config, built.secrets.resolve, built.local_key())
-    built.app = application(surfaces, rules, chance.token, built.lifespan, built.admin_digest)
+    built.app = application(
+        surfaces, rules, chance.token, built.lifespan, clock, built.admin_digest
+    )
 
 
 def ids_of(config: Config, names: frozenset[str]) -> frozenset[str]:

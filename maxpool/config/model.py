@@ -19,6 +19,7 @@ from maxpool.config.fields import (
     DurationOrZero,
     FilePath,
     Host,
+    HttpClient,
     KeyPrice,
     Name,
     Network,
@@ -50,6 +51,7 @@ class ServerConfig(Section):
     hold_bytes: Size = 64 * 1024
     stall_s: Duration = 60.0
     drain_s: DurationOrZero = 30.0
+    handover_s: Duration = 30.0
     tls_cert: FilePath | None = None
     tls_key: FilePath | None = None
     show_account: bool = True
@@ -61,6 +63,7 @@ class UpstreamConfig(Section):
     base_url: BaseUrl = "https://api.anthropic.com"
     allow_http: bool = False
     ca_file: FilePath | None = None
+    client: HttpClient = "builtin"
     connect_timeout_s: Duration = 10.0
     header_timeout_stream_s: Duration = 90.0
     header_timeout_json_s: Duration = 270.0
@@ -153,6 +156,7 @@ class QueueConfig(Section):
     max_wait_s: DurationOrZero = 900.0
     max_wait_allowed_s: DurationOrZero = 6 * 3600.0
     max_wait_json_s: DurationOrZero = 280.0
+    json_keepalive: bool = False
     heartbeat_s: Duration = 10.0
     commit_after_s: Duration = 20.0
     aging_s: Duration = 15.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from math import isfinite
 from typing import Final
 
@@ -100,9 +101,12 @@ def _duration(text: str) -> float | None:
 
 
 def _date(text: str) -> float | None:
+    return _kept_date(text) if 8 <= len(text) <= MAX_VALUE_CHARS else None
+
+
+@lru_cache(maxsize=256)
+def _kept_date(text: str) -> float | None:
     """RFC 3339, or one of the HTTP dates of RFC 9110 5.6.7 (asctime excepted)."""
-    if not 8 <= len(text) <= MAX_VALUE_CHARS:
-        return None
     try:
         match = _HTTP_DATE.search(text.lower())
         if match is None:

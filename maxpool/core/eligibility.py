@@ -16,6 +16,7 @@ from maxpool.core.family import family_of
 from maxpool.core.health import HealthState
 from maxpool.core.quota import ACCOUNT_WINDOWS
 from maxpool.core.targets import upstream_model
+from maxpool.core.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +117,7 @@ class Eligible:
     """The account can carry the request."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Unavailable:
     """It cannot; `until` is the time the reason ends by itself, None when it does not."""
 

@@ -121,6 +121,7 @@ class Index:
     weeks: dict[str | None, list[float]] = field(default_factory=dict)
     parked: dict[str, int] = field(default_factory=dict)  # closed accounts by reason
     guessed: set[str] = field(default_factory=set)  # accounts whose room follows the yardstick
+    shifted: dict[str, None] = field(default_factory=dict)  # to be lined up anew before a choice
     context: Context = field(init=False)
     signatures: dict[LaneKey, int] = field(default_factory=dict)
     signed: int = 0
@@ -133,11 +134,14 @@ class Index:
         """Go by new settings; every account has to be renewed then."""
         self.settings, self.context = settings, Context(settings)
         self.lanes.clear()
+        self.shifted.clear()
         for place in self.places.values():
             place.lane = place.entry = None
 
     def advance(self, now: float) -> None:
-        """Re-place every account whose alarm has rung."""
+        """Line up whoever shifted, and re-place every account whose alarm has rung."""
+        if self.shifted:
+            self._settle(now)
         alarms = self.alarms
         while alarms and alarms[0][0] <= now:
             at, account_id = heapq.heappop(alarms)
@@ -160,6 +164,7 @@ class Index:
     def place(self, account_id: str, now: float) -> None:
         """Put an account where its state says; call it after every change of that state."""
         state = self.states[account_id]
+        self.shifted.pop(account_id, None)
         state.tidy(now, self.settings)
         place = self.places.get(account_id)
         if place is None:
@@ -189,34 +194,35 @@ class Index:
     def shift(self, account_id: str, now: float) -> None:
         """The same after a lease began or ended well: only load, use and room changed.
 
-        Everything else stays, and so do its alarms; where it does not stand in a lane, or where
-        its first session needs an alarm of its own, it is placed in full.
+        Everything else stays, and so do its alarms; the next choice is soon enough for its place in
+        line. Outside a lane, or with a first session that needs an alarm, it is placed in full.
         """
         place, state = self.places[account_id], self.states[account_id]
         alone = len(state.recent) == 1 and place.crowd == 0
         place.crowd = len(state.recent)
         if place.entry is None or alone:
             self.place(account_id, now)
-            return
-        self._leave(account_id, place)
-        self._reckon(state, now, changes=False)
-        self._line_up(state, place, now)
+        else:
+            self.shifted[account_id] = None
+
+    def _settle(self, now: float) -> None:
+        """Line up anew whoever began or ended leases since the last choice: once, however many."""
+        for account_id in self.shifted:
+            place, state = self.places[account_id], self.states[account_id]
+            self._leave(account_id, place)
+            self._reckon(state, now, changes=False)
+            self._line_up(state, place, now)
+        self.shifted.clear()
 
     def _line_up(self, state: AccountState, place: Place, now: float) -> None:
         """Put an open account without special terms into its lane."""
         s, week = self.settings, state.week
         median_of = (state.account.plan,) if week.used is None else None
-        key = (
-            place.signature,
-            state.in_flight,
-            state.health.failures,
-            state.shut,
-            week.form,
-            median_of,
-        )
+        load, failures = state.in_flight, state.health.failures
+        key = (place.signature, load, failures, state.shut, week.form, median_of)
         lane = self.lanes.get(key)
         if lane is None:
-            load = state.in_flight / state.soft_limit(now, s)
+            share = load / state.soft_limit(now, s)
             account = state.account
             lane = self.lanes[key] = Lane(
                 state,
@@ -225,8 +231,8 @@ class Index:
                 week.form,
                 median_of,
                 s.window_lengths["7d"],
-                s.congestion_weight * load * load,
-                s.failure_weight * state.health.failures,
+                s.congestion_weight * share * share,
+                s.failure_weight * failures,
                 -s.opening_bonus if state.shut else 0.0,
             )
         place.lane = key
@@ -280,6 +286,7 @@ class Index:
 
     def remove(self, account_id: str) -> None:
         """Forget an account."""
+        self.shifted.pop(account_id, None)
         place = self.places.pop(account_id, None)
         if place is not None:
             self._leave(account_id, place)

@@ -6,7 +6,7 @@ What an outcome does to the account's own standing is `core/effects`; this room 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from maxpool.core import groups
 from maxpool.core.binding import session_key
@@ -73,8 +73,25 @@ class Running:
     burned: bool = False
 
 
+class Witness(Protocol):
+    """Hears of everything that leases teach, in order: `core/elsewhere` can repeat it in another pool."""
+
+    def granted(self, running: Running) -> None:
+        """A lease began."""
+
+    def observed(
+        self, account_id: str, told: Mapping[str, str], lease_id: str | None, status: int | None
+    ) -> None:
+        """Response headers came."""
+
+    def ended(self, lease_id: str, outcome: Outcome) -> None:
+        """A lease ended."""
+
+
 def grant(pool: Pool, state: AccountState, running: Running, now: float) -> None:
     """A lease begins: reserve what it will burn, and remember who grows where."""
+    if pool.witness is not None:
+        pool.witness.granted(running)
     request = running.request
     state.quota.reserved += running.work
     key = session_key(request)
@@ -123,7 +140,11 @@ def headers(
     None when they said nothing, else whether it is more than the use that was expected.
     """
     running, status = about
-    if any(name != name.lower() for name in told):
+    if pool.witness is not None:
+        lease_id = None if running is None else running.lease.id
+        pool.witness.observed(state.account.id, told, lease_id, status)
+    names = "".join(told)
+    if names != names.lower():
         told = {name.lower(): value for name, value in told.items()}
     model = None if running is None else running.lease.model
     if model is not None and state.account.models:  # the upstream speaks of its own names
@@ -141,7 +162,7 @@ def headers(
         for mate in pool.groups.mates(state):
             if _take(pool, mate, report, status, now):
                 pool.index.place(mate.account.id, now)
-    return news or bool(report.buckets)
+    return news
 
 
 def _take(
@@ -166,6 +187,8 @@ def ended(
 ) -> set[str]:
     """What an ended lease teaches and does; returns the ids of the accounts it changed."""
     lease_id = running.lease.id
+    if pool.witness is not None:
+        pool.witness.ended(lease_id, outcome)
     count(pool, state, running, outcome, now)
     pool.decisions.ended(lease_id, outcome_class(outcome), now)
     renewed = state.credential.generation != running.generation

@@ -6,8 +6,10 @@ contract, so positional and keyword construction both work.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
+
+from maxpool.core.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from maxpool.core.eligibility import Reason
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TokenUsage:
     """Tokens of one answer; the five kinds never overlap.
 
@@ -41,7 +43,7 @@ class TokenUsage:
         return self.prefix + self.output > 0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class OwnLogin:
     """The login that a request brought along.
 
@@ -53,7 +55,7 @@ class OwnLogin:
     spill: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LeaseRequest:
     """Everything the pool may know of a request.
 
@@ -86,7 +88,7 @@ class LeaseRequest:
     own: OwnLogin | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Lease:
     """The right to send one request to one account; released exactly once."""
 
@@ -97,7 +99,7 @@ class Lease:
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ticket:
     """A waiter's place in the queue; passing it back to `acquire` keeps the place."""
 
@@ -105,7 +107,7 @@ class Ticket:
     queued_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Wait:
     """Nothing can serve now, something will; `until` is None when only an event can tell."""
 
@@ -114,7 +116,7 @@ class Wait:
     ticket: Ticket
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Refusal:
     """Nothing can serve within the request's patience; `retry_at` is the soonest real recovery.
 
@@ -130,14 +132,14 @@ class Refusal:
 # -- outcomes: one class per row of the outcome table ------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Success:
     """The account answered."""
 
     usage: TokenUsage = field(default_factory=TokenUsage)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class QuotaExceeded:
     """A verdict on a whole window (`5h`, `7d`); `until` is its reset, None when unsaid.
 
@@ -149,7 +151,7 @@ class QuotaExceeded:
     relative: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FamilyQuotaExceeded:
     """A verdict on one model family's window."""
 
@@ -158,7 +160,7 @@ class FamilyQuotaExceeded:
     relative: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RateLimited:
     """A standard rate bucket is empty until its reset."""
 
@@ -166,14 +168,14 @@ class RateLimited:
     relative: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SpendLimited:
     """The organisation's spend limit is reached."""
 
     until: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Burst:
     """A 429 without evidence of quota."""
 
@@ -181,7 +183,7 @@ class Burst:
     fingerprint: str = "429"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Overloaded:
     """The upstream has no capacity for this model (529, `overloaded_error`)."""
 
@@ -189,50 +191,50 @@ class Overloaded:
     fingerprint: str = "529"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TransientFailure:
     """A server-side failure that may pass (5xx, 408, 409)."""
 
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AuthRejected:
     """401: the bearer was not accepted."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AuthFinal:
     """The login is over (revoked, not a member, OAuth not allowed); `reason` is the code or text."""
 
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Forbidden:
     """403 for no reason we know."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AccountClosed:
     """The organisation is disabled or on hold."""
 
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class BillingFailure:
     """402, or the credit balance is too low."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ModelMissing:
     """This account does not offer that model."""
 
     model: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RequestRejected:
     """The request itself is at fault; `retry_other` where one other account may see it otherwise."""
 
@@ -240,7 +242,7 @@ class RequestRejected:
     retry_other: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NetworkFailure:
     """No answer: `refused`, `dns`, `tls`, `reset` or `timeout`; `sent` = bytes may have arrived."""
 
@@ -248,28 +250,28 @@ class NetworkFailure:
     sent: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Garbage:
     """A 200 that is no answer: `html`, `empty`, `json`, `error`, `truncated` or `no_event`."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Cut:
     """The answer ended after content and before its end."""
 
     usage: TokenUsage = field(default_factory=TokenUsage)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ClientGone:
     """The client left; nobody's fault."""
 
     usage: TokenUsage = field(default_factory=TokenUsage)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Internal:
     """Our own exception; never changes an account's state."""
 
@@ -301,7 +303,7 @@ Outcome = (
 # -- what else reaches the pool ----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reading:
     """One window's numbers as a source told them; every field but `window` may be unknown.
 
@@ -315,7 +317,7 @@ class Reading:
     status: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class BucketReading:
     """A standard rate-limit family: `requests`, `tokens`, `input-tokens`, `output-tokens`, ...
 
@@ -329,7 +331,7 @@ class BucketReading:
     relative: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class UsageReport:
     """Readings that came by themselves: the usage endpoint's answer (see `core/ratelimit_usage`), or
     (`statusline`) what a home's client shows its user, which is no probe.
@@ -339,7 +341,7 @@ class UsageReport:
     source: Literal["probe", "statusline"] = "probe"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ProbeFailure:
     """A usage probe failed: that means unknown, never full and never free."""
 
@@ -347,7 +349,7 @@ class ProbeFailure:
     retry_after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CredentialChange:
     """What happened to an account's credential; times as in `core/state.Credential`.
 
@@ -363,7 +365,7 @@ class CredentialChange:
     until: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Command:
     """What a person asks of the pool; `account_id` where the action names an account."""
 
@@ -382,7 +384,7 @@ class Command:
     session: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Due:
     """One piece of work whose time has come; `account_id` None when it is the pool's own."""
 

@@ -18,7 +18,7 @@ from maxpool.core.effects import Effects
 from maxpool.core.groups import Groups, source
 from maxpool.core.health import HealthState
 from maxpool.core.index import Index
-from maxpool.core.learning import Running
+from maxpool.core.learning import Running, Witness
 from maxpool.core.lease import (
     Command,
     CredentialChange,
@@ -87,8 +87,8 @@ class Pool:
         self.paused = False
         self.plan_in_flight = 0
         self.leased = 0
-        self.revision = 0
-        self.saved_revision = 0
+        self.revision = self.saved_revision = 0
+        self.witness: Witness | None = None
         self.saved_at = now
         for account in accounts:
             self.add(account, now)

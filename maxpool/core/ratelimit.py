@@ -11,7 +11,6 @@ Standard names: platform.claude.com/docs/en/api/rate-limits. Generic ones (`x-ra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +34,7 @@ from maxpool.core.ratelimit_unified import (
     window_name,
 )
 from maxpool.core.ratelimit_usage import read_usage
+from maxpool.core.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,13 +54,16 @@ __all__ = [
 ]
 
 MAX_NAMES: Final = 128
+MAX_KEPT_CHARS: Final = 64  # longer values are read, not remembered
+Parts = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+"""Names of windows or buckets, and for each the headers that speak of it: (field, header name)."""
 
 _NATIVE: Final = ("anthropic-ratelimit-", "anthropic-priority-", "anthropic-fast-")
 _PREFIXES: Final = (*_NATIVE, "x-ratelimit-", "x-rate-limit-", "ratelimit-")
 _BUCKET_FIELDS: Final = frozenset({"limit", "remaining", "reset"})
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HeaderReport:
     """What one answer's headers say.
 
@@ -89,14 +92,8 @@ def read_headers(headers: Mapping[str, str], now: float, model: str | None = Non
     names = [name for name in headers if name.startswith(_PREFIXES)]
     if not names:
         return NOTHING if wait is None else HeaderReport(retry_after_s=wait)
-    told: dict[str, dict[str, str]] = {}
-    buckets: dict[str, dict[str, str]] = {}
-    for name in names[:MAX_NAMES]:
-        kind, key, field = _parse_name(name) if len(name) <= MAX_VALUE_CHARS else ("", "", "")
-        if kind:
-            group = told if kind == "window" else buckets
-            group.setdefault(key, {}).setdefault(field, headers[name])
-    windows = by_window(reading_of(window_name(key, model), one) for key, one in told.items())
+    told, buckets = _layout(tuple(names[:MAX_NAMES]))
+    windows = by_window(_reading(key, model, parts, headers) for key, parts in told)
     allowed = allowed_by(headers.get(UNIFIED + "status"))
     rejections: tuple[Rejection, ...] = ()
     suspects: tuple[Rejection, ...] = ()
@@ -106,7 +103,9 @@ def read_headers(headers: Mapping[str, str], now: float, model: str | None = Non
         rejections = verdict.by_status() if allowed is None else suspects or verdict.by_absence()
     return HeaderReport(
         readings=tuple(windows.values()),
-        buckets=tuple(_bucket(key, values, now) for key, values in buckets.items()),
+        buckets=tuple(
+            [_bucket(key, {f: headers[name] for f, name in parts}, now) for key, parts in buckets]
+        ),
         rejections=rejections,
         allowed=allowed,
         retry_after_s=wait,
@@ -120,9 +119,7 @@ def evidence(report: HeaderReport, status: int) -> Rejection | BucketReading | N
     Order: claim, window status, utilization, family bucket, what a bare
     `rejected` implies, standard headers with nothing remaining. `retry-after` alone is none.
     """
-    closes = report.rejections
-    if status == 429 and not closes:
-        closes = report.suspects
+    closes = (report.suspects if status == 429 else ()) or report.rejections
     if closes:
         return max(closes, key=lambda one: (":" not in one.window, one.until or 0.0))
     return empty_bucket(report) if status == 429 else None
@@ -141,9 +138,47 @@ def empty_bucket(report: HeaderReport) -> BucketReading | None:
     return max(empty, key=lambda one: one.reset_at or 0.0) if empty else None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
+def _layout(names: tuple[str, ...]) -> tuple[Parts, Parts]:
+    """Which of these headers are about which window, and which bucket; cached: upstreams repeat themselves.
+
+    Names of absurd length say nothing. Of two names for one thing the first counts.
+    """
+    told: dict[str, dict[str, str]] = {}
+    buckets: dict[str, dict[str, str]] = {}
+    for name in names:
+        kind, key, field = _parse_name(name) if len(name) <= MAX_VALUE_CHARS else ("", "", "")
+        if kind:
+            group = told if kind == "window" else buckets
+            group.setdefault(key, {}).setdefault(field, name)
+    return tuple((k, tuple(v.items())) for k, v in told.items()), tuple(
+        (k, tuple(v.items())) for k, v in buckets.items()
+    )
+
+
+def _reading(
+    key: str, model: str | None, parts: tuple[tuple[str, str], ...], headers: Mapping[str, str]
+) -> Reading:
+    """What these headers say of one window."""
+    values = tuple([headers[name] for _, name in parts])
+    if max(map(len, values)) > MAX_KEPT_CHARS:
+        return reading_of(
+            window_name(key, model), {f: v for (f, _), v in zip(parts, values, strict=True)}
+        )
+    return _kept_reading(key, model, parts, values)
+
+
+@lru_cache(maxsize=512)
+def _kept_reading(
+    key: str, model: str | None, parts: tuple[tuple[str, str], ...], values: tuple[str, ...]
+) -> Reading:
+    """The same, remembered: answer after answer says the same of a window."""
+    told = {field: value for (field, _), value in zip(parts, values, strict=True)}
+    return reading_of(window_name(key, model), told)
+
+
 def _parse_name(name: str) -> tuple[str, str, str]:
-    """(`window` | `bucket` | "", its name, the field); cached, since upstreams repeat themselves."""
+    """(`window` | `bucket` | "", its name, the field)."""
     if name.startswith(UNIFIED):
         match = WINDOW_FIELD.fullmatch(name, len(UNIFIED))
         return ("window", match[1], match[2]) if match else ("", "", "")

@@ -6,12 +6,12 @@ Pure and total, like `core/ratelimit`, which finds the headers. Names: public ca
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from maxpool.core.durations import MAX_VALUE_CHARS, epoch, numbers
 from maxpool.core.family import family_of
 from maxpool.core.lease import Reading
+from maxpool.core.values import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ _MODEL_BUCKETS: Final = frozenset({"oi", "overage_included", "fallback"})
 _CLAIM: Final = re.compile(r"(five_hour|seven_day)(?:_([a-z][a-z0-9_]{0,31}))?")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rejection:
     """A verdict that closes `window`; `inferred` when no header named it (claim S2).
 
@@ -40,7 +40,7 @@ class Rejection:
     relative: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Verdict:
     """Which windows a rejection is about; each method is one kind of evidence."""
 

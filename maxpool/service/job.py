@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
+
+from maxpool.core.values import value
 
 if TYPE_CHECKING:
     from maxpool.core.lease import LeaseRequest
@@ -14,7 +16,7 @@ Tells = Literal["message", "thread", "resource", "list", "nothing"]
 """What its answer tells of things that an account holds from now on; see `service/owning`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Job:
     """A request as it came: `target` is path and query as the caller wrote them.
 

@@ -192,3 +192,34 @@ def test_every_generic_family_is_read_whole(prefix: str, kind: str, kind_first: 
 
 def test_a_remaining_that_cannot_be_read_is_not_replaced_by_the_next_of_its_list():
     assert read({"x-ratelimit-remaining": "NaN, 50"}).buckets == (BucketReading("requests"),)
+
+
+NAMES = st.sampled_from(
+    [
+        *(U + name for name in ("status", "reset", "5h-status", "5h-utilization", "7d_opus-reset")),
+        *(
+            U + name
+            for name in ("representative-claim", "overage-status", "7d-surpassed-threshold")
+        ),
+        *("retry-after", "anthropic-ratelimit-requests-remaining", "x-ratelimit-reset-tokens"),
+        *("anthropic-ratelimit-tokens-reset", "ratelimit-remaining", "x-ratelimit-limit-requests"),
+    ]
+)
+WORDS = st.sampled_from(
+    [*VALUES, "\xb2", "rejected", "allowed", "five_hour", "1h2m3s", "-5", "2026-11-21T20:00:00Z"]
+)
+TOLD = st.dictionaries(
+    NAMES | st.text(max_size=12),
+    WORDS | st.text(st.characters(max_codepoint=255), max_size=30),
+    max_size=12,
+)
+
+
+@given(TOLD, st.sampled_from([200, 429, 529]), st.none() | st.text(max_size=30))
+def test_whatever_an_upstream_says_of_its_limits_is_survived(told, status, model):
+    report = read(told, model)
+    for reading in report.readings:
+        assert reading.reset_at is None or math.isfinite(reading.reset_at)
+    proof = evidence(report, status)
+    until = getattr(proof, "until", None)
+    assert until is None or math.isfinite(until)
