@@ -337,6 +337,9 @@ class Server:
             if scope["type"] == "lifespan":
                 self._startup_error = exc
             raise
+        finally:
+            if scope["type"] == "http":  # they name the request: a cycle that only the collector ends
+                scope["extensions"].clear()  # type: ignore[union-attr]
 
     async def _drain(self, limit: asyncio.Timeout, *, passed_on: bool) -> None:
         self.pause()

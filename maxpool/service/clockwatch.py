@@ -36,21 +36,20 @@ KEPT_STEPS = 20
 
 
 class SteadyClock:
-    """`ports.Clock`: wall time that runs evenly; `follow` moves it."""
+    """`ports.Clock`: wall time that runs evenly; `follow` moves it.
 
-    __slots__ = ("_elapsed", "_offset_s", "_sleep", "_wall")
+    `elapsed()`: seconds since some moment, by the clock underneath without a call of ours around it.
+    """
+
+    __slots__ = ("_offset_s", "_sleep", "_wall", "elapsed")
 
     def __init__(self, clock: Clock) -> None:
-        self._elapsed, self._wall, self._sleep = clock.elapsed, clock.now, clock.sleep
-        self._offset_s = self._wall() - self._elapsed()
+        self.elapsed, self._wall, self._sleep = clock.elapsed, clock.now, clock.sleep
+        self._offset_s = self._wall() - self.elapsed()
 
     def now(self) -> float:
         """Epoch seconds, UTC."""
-        return self._elapsed() + self._offset_s
-
-    def elapsed(self) -> float:
-        """Seconds since some moment."""
-        return self._elapsed()
+        return self.elapsed() + self._offset_s
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         """Return after `seconds`."""

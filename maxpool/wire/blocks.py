@@ -1,0 +1,146 @@
+"""What the blocks of a request body show: pictures, documents, signatures, cache control, named files.
+
+Looks at types and sizes; texts are skipped. Blocks of unknown shapes are passed over, since the
+upstream judges those. `wire/body` parses the body they stand in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from maxpool.wire.resources import files_of
+
+MAX_DEPTH: Final = 4  # a tool result with images is at depth 2
+CACHE_TTL_S: Final = 300.0
+LONG_CACHE_TTL_S: Final = 3600.0
+
+JUNK: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for what is no valid JSON, or has another shape than expected."""
+
+RAW: Final = msgspec.Raw()
+"""Stands for a member that is not there."""
+
+_PLAIN: Final = frozenset({"text", "tool_use", "tool_result"})
+"""Kinds of blocks that say nothing of themselves; most blocks are of these."""
+
+
+class Block(msgspec.Struct, gc=False):
+    """One block of a message's content, as far as it matters."""
+
+    type: str = ""
+    signature: msgspec.Raw = RAW
+    cache_control: msgspec.Raw = RAW
+    source: msgspec.Raw = RAW
+    image_url: msgspec.Raw = RAW
+    file_id: msgspec.Raw = RAW
+    content: msgspec.Raw = RAW
+
+
+class _Tool(msgspec.Struct, gc=False):
+    cache_control: msgspec.Raw = RAW
+
+
+class _Ttl(msgspec.Struct, gc=False):
+    ttl: str = ""
+
+
+class _Source(msgspec.Struct, gc=False):
+    type: str = ""
+    data: msgspec.Raw = RAW
+
+
+_decode_blocks: Final = msgspec.json.Decoder(list[Block]).decode
+_decode_tools: Final = msgspec.json.Decoder(list[_Tool]).decode
+_decode_ttl: Final = msgspec.json.Decoder(_Ttl).decode
+_decode_source: Final = msgspec.json.Decoder(_Source).decode
+
+
+@dataclass(slots=True)
+class Found:
+    """What the blocks of a body showed; filled while walking them once."""
+
+    signed: bool = False
+    images: int = 0
+    image_bytes: int = 0
+    document_bytes: int = 0
+    cache_ttl_s: float = CACHE_TTL_S
+    needs: set[str] = field(default_factory=set)
+    resources: list[str] = field(default_factory=list)
+
+
+def walk_blocks(raw: msgspec.Raw, found: Found, depth: int = 0) -> None:
+    """Look at the blocks of a content as it was written; anything but a list has none."""
+    if depth > MAX_DEPTH or not starts(raw, b"["):
+        return
+    try:
+        blocks = _decode_blocks(raw)
+    except JUNK:
+        return
+    note_blocks(blocks, found, depth)
+
+
+def note_blocks(blocks: list[Block], found: Found, depth: int = 0) -> None:
+    """Look at blocks that were decoded."""
+    for block in blocks:
+        if block.type not in _PLAIN:
+            _note_kind(block, found)
+        if block.cache_control is not RAW:
+            note_ttl(block.cache_control, found)
+        if block.content is not RAW:
+            walk_blocks(block.content, found, depth + 1)
+
+
+def _note_kind(block: Block, found: Found) -> None:
+    kind = block.type
+    if kind == "thinking":
+        found.signed = found.signed or memoryview(block.signature).nbytes > 2
+    elif kind == "redacted_thinking":
+        found.signed = True
+    elif kind in ("image", "image_url", "input_image"):
+        found.needs.add("images")
+        found.images += 1
+        found.image_bytes += _base64_bytes(block)
+        found.resources += files_of(RAW, block.source)
+    elif kind == "document":
+        found.document_bytes += _base64_bytes(block)
+        found.resources += files_of(RAW, block.source)
+    elif kind == "container_upload":
+        found.resources += files_of(block.file_id, RAW)
+
+
+def _base64_bytes(block: Block) -> int:
+    """How much of the body is encoded picture or file rather than text."""
+    if starts(block.source, b"{"):
+        try:
+            source = _decode_source(block.source)
+        except JUNK:
+            return 0
+        return memoryview(source.data).nbytes if source.type == "base64" else 0
+    return memoryview(block.image_url).nbytes
+
+
+def note_tool_ttls(tools: msgspec.Raw, found: Found) -> None:
+    """Look at the cache control of tools."""
+    try:
+        for tool in _decode_tools(tools):
+            note_ttl(tool.cache_control, found)
+    except JUNK:
+        return
+
+
+def note_ttl(raw: msgspec.Raw, found: Found) -> None:
+    """Look at one cache control."""
+    if starts(raw, b"{"):
+        try:
+            if _decode_ttl(raw).ttl == "1h":
+                found.cache_ttl_s = LONG_CACHE_TTL_S
+        except JUNK:
+            return
+
+
+def starts(raw: msgspec.Raw, mark: bytes) -> bool:
+    """Whether a member is there and begins so."""
+    return raw is not RAW and memoryview(raw)[:1] == mark
