@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from maxpool.errors import RequestError, SecretError
 from maxpool.wire.encoding import READABLE
+from maxpool.wire.fieldnames import HOP_BY_HOP, about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,43 +26,9 @@ MAX_FIELD_BYTES: Final = 128 * 1024  # names and values together; Codex's longes
 OAUTH_BETA: Final = b"oauth-2025-04-20"
 OAUTH_PREFIX: Final = "sk-ant-oat"
 
-# RFC 9110 7.6.1, and `keep-alive`/`proxy-connection`, which old clients still send.
-_HOP_BY_HOP: Final = frozenset(
-    (
-        b"connection",
-        b"keep-alive",
-        b"proxy-connection",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    )
-)
-_CREDENTIALS: Final = frozenset((b"authorization", b"x-api-key", b"x-maxpool-key"))
-_STAYS_HERE: Final = frozenset(
-    (
-        *(b"host", b"content-length", b"expect", b"accept-encoding"),
-        *(b"cookie", b"cookie2", b"origin", b"referer", b"forwarded", b"x-real-ip"),
-    )
-)
-_NEVER_UPSTREAM: Final = _HOP_BY_HOP | _CREDENTIALS | _STAYS_HERE
-_NEVER_UPSTREAM_PREFIXES: Final = (b"x-maxpool-", b"x-forwarded-")
-# `server` and the rest speak about the upstream's own origin (its `date` is the answer's), and
-# `access-control-*` would let web pages read our answers (claim X1).
-_NEVER_DOWNSTREAM: Final = _HOP_BY_HOP | frozenset(
-    (
-        *(b"server", b"set-cookie", b"set-cookie2", b"alt-svc"),
-        *(b"strict-transport-security", b"nel", b"report-to"),
-    )
-)
-_NEVER_DOWNSTREAM_PREFIXES: Final = (b"x-maxpool-", b"access-control-")
-_RATELIMIT_PREFIXES: Final = (b"anthropic-ratelimit-", b"anthropic-priority-", b"anthropic-fast-")
-_NAMES: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*")
+_CONNECTION_BYTES: Final = len(b"connection")
 _MAX_ACCEPTED_BYTES: Final = 256  # of `accept-encoding`; clients send some 30
 _NO_WEIGHT: Final = re.compile(rb"q\s*=\s*0(\.0*)?")
-_NAME_BYTES: Final = bytes(byte for byte in range(128) if _NAMES.fullmatch(bytes([byte])))
 _NO_VALUE_BYTES: Final = bytes((*range(9), *range(10, 32), 127))  # RFC 9110 section 5.5
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
 _OWN: Final = re.compile(rf"[Bb]earer +({OAUTH_PREFIX}[\w.~+/-]+=*) *", re.ASCII)  # RFC 6750 2.1
@@ -71,8 +38,7 @@ def fields(raw: Raw) -> dict[str, str]:
     """Lower-case names -> values; the values of a repeated name are joined with `, `."""
     found: dict[str, str] = {}
     for name, value in raw:
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
+        key, text = about(name).text, value.decode("latin-1")
         found[key] = f"{found[key]}, {text}" if key in found else text
     return found
 
@@ -81,23 +47,29 @@ def check(raw: Raw) -> None:
     """Refuse header tricks with a 400 (claim X6): line breaks, bad names, double framing, size."""
     if len(raw) > MAX_FIELDS:
         raise _refused(f"more than {MAX_FIELDS} header fields: send fewer")
-    block = b"\n".join(chain.from_iterable(raw))
+    block = b"".join(chain.from_iterable(raw))
     if len(block) > MAX_FIELD_BYTES:
         raise _refused(f"more than {MAX_FIELD_BYTES // 1024} KB of header fields: send less")
-    if block.count(b"\n") != max(2 * len(raw) - 1, 0) or b"\r" in block or b"\0" in block:
+    if b"\n" in block or b"\r" in block or b"\0" in block:
         raise _refused("a header field holds a line break or NUL: remove it")
-    names = b"\n".join([name for name, _ in raw]).lower()
-    if raw and _NAMES.fullmatch(names) is None:
-        raise _refused("a header name holds characters that names may not (RFC 9110 5.1)")
-    if b"content-length" in names:
-        _check_framing(raw)
+    lower = []
+    for name, _ in raw:
+        told = about(name)
+        if not told.valid:
+            raise _refused("a header name holds characters that names may not (RFC 9110 5.1)")
+        lower.append(told.lower)
+    if b"content-length" in lower:
+        _check_framing(raw, lower)
 
 
-def _check_framing(raw: Raw) -> None:
-    lengths = [value.strip() for name, value in raw if name.lower() == b"content-length"]
-    if len(set(lengths)) > 1 or any(not value.isdigit() for value in lengths):
+def _check_framing(raw: Raw, lower: list[bytes]) -> None:
+    at = lower.index(b"content-length")
+    lengths = {raw[at][1].strip()}
+    if lower.count(b"content-length") > 1:
+        lengths = {f[1].strip() for f, n in zip(raw, lower, strict=True) if n == b"content-length"}
+    if len(lengths) > 1 or not lengths.pop().isdigit():
         raise _refused("content-length is repeated or is no number: send it once (RFC 9112 6.3)")
-    if lengths and any(name.lower() == b"transfer-encoding" for name, _ in raw):
+    if b"transfer-encoding" in lower:
         raise _refused("content-length together with transfer-encoding: send one of them")
 
 
@@ -158,7 +130,7 @@ def authorization(secret: str, mode: str) -> tuple[tuple[bytes, bytes] | None, b
     if mode in ("auto", "x-api-key"):
         return (b"x-api-key", value), False
     name = mode.encode("ascii", "replace")
-    if _NAMES.fullmatch(name) is None or b"\n" in name:
+    if not about(name).valid:
         raise SecretError(f"{mode!r} is no header name", "Correct the account's `auth_header`.")
     return (name, value), False
 
@@ -184,16 +156,13 @@ def outbound(
     accepted = b""
     found: list[tuple[bytes, bytes]] = []
     for field in headers:
-        name = field[0].lower()
-        if name == b"accept-encoding":
+        told = about(field[0])
+        name = told.lower
+        if told.up or (own and name == b"authorization"):
+            if name not in replaced and name not in named:
+                found.append(field)
+        elif name == b"accept-encoding":
             accepted = accepted + b"," + field[1] if accepted else field[1]
-        elif (
-            (name not in _NEVER_UPSTREAM or (own and name == b"authorization"))
-            and not name.startswith(_NEVER_UPSTREAM_PREFIXES)
-            and name not in replaced
-            and name not in named
-        ):
-            found.append(field)
     if strip_beta or oauth:
         found = _betas(found, strip_beta, oauth=oauth and b"anthropic-beta" not in replaced)
     if b"accept-encoding" not in replaced:
@@ -212,33 +181,29 @@ def inbound(
     added = list(extra)
     own = {name.lower() for name, _ in added}
     named = _connection_names(headers)
-    prefixes: tuple[bytes, ...] = _NEVER_DOWNSTREAM_PREFIXES
-    if drop_ratelimit:
-        prefixes = (*prefixes, *_RATELIMIT_PREFIXES)
-    found = []
-    if not _sendable(headers):
-        headers = [one for one in headers if _sendable([one])]
+    found: list[tuple[bytes, bytes]] = []
     for field in headers:
-        name = field[0].lower()
-        if name in _NEVER_DOWNSTREAM or name in own or name in named or name.startswith(prefixes):
+        told = about(field[0])
+        if not told.down or not told.valid or (drop_ratelimit and told.limits):
             continue
-        found.append(field)
+        if told.lower not in own and told.lower not in named:
+            found.append(field)
+    if not _sendable(found):
+        found = [field for field in found if _sendable([field])]
     return found + added
 
 
 def _sendable(headers: Raw) -> bool:
-    """Whether our own server can write these: not every reader upstream is as strict."""
-    if b"".join([name for name, _ in headers]).translate(None, _NAME_BYTES):
-        return False
+    """Whether our own server can write these values: not every reader upstream is as strict."""
     values = b"".join([value for _, value in headers])
     return len(values.translate(None, _NO_VALUE_BYTES)) == len(values)
 
 
 def _connection_names(headers: Raw) -> frozenset[bytes] | set[bytes]:
     """Fields that `Connection` declares to be of this hop only (RFC 9110 7.6.1)."""
-    values = [value for name, value in headers if name.lower() == b"connection"]
+    values = [v for n, v in headers if len(n) == _CONNECTION_BYTES and n.lower() == b"connection"]
     if not values or values in ([b"keep-alive"], [b"close"]):
-        return _HOP_BY_HOP
+        return HOP_BY_HOP
     # `connection: content-length` and the like would strip what the message needs
     named = {word.strip().lower() for value in values for word in value.split(b",")}
     return named - {b"content-type", b"content-encoding", b"anthropic-version", b"anthropic-beta"}
