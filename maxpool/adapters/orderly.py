@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from maxpool.adapters.cycle import Cycle
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
@@ -117,6 +119,9 @@ class OrderlyProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Its head was read."""
         super().on_headers_complete()
+        self.cycle.__class__ = (
+            Cycle  # uvicorn makes it, and offers no other way to choose what it is
+        )
         self.cycle.transport = self._lingering
         if self.scope["http_version"] == "1.0":  # knows no chunks (RFC 9112 section 6.1)
             self.cycle.chunked_encoding = False

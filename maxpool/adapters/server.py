@@ -338,7 +338,9 @@ class Server:
                 self._startup_error = exc
             raise
         finally:
-            if scope["type"] == "http":  # they name the request: a cycle that only the collector ends
+            if (
+                scope["type"] == "http"
+            ):  # they name the request: a cycle that only the collector ends
                 scope["extensions"].clear()  # type: ignore[union-attr]
 
     async def _drain(self, limit: asyncio.Timeout, *, passed_on: bool) -> None:
