@@ -15,6 +15,7 @@ import socket
 import struct
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -22,6 +23,7 @@ import uvicorn
 from maxpool.adapters.listening import bind
 from maxpool.adapters.orderly import LINGER_S, OrderlyProtocol
 from maxpool.errors import MaxpoolError
+from maxpool.wire.fieldnames import about
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +104,10 @@ class Protocol(OrderlyProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; trailers come this way too and are dropped (RFC 9110 section 6.5.1)."""
         if self._head_open:
-            super().on_header(name, value)
+            name = about(name).lower
+            if name == b"expect":
+                self.expect_100_continue = value.lower() == b"100-continue"
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Check the head as a whole, then start the application."""
@@ -148,7 +153,7 @@ class Protocol(OrderlyProtocol):
     def _check_head(self) -> None:
         if len(self.headers) > MAX_HEADERS:
             raise _Refused
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        size = len(self.url) + len(b"".join(chain.from_iterable(self.headers)))
         if size > MAX_HEAD_BYTES or self.parser.should_upgrade():
             raise _Refused
         hosts, host = 0, b""
@@ -338,10 +343,9 @@ class Server:
                 self._startup_error = exc
             raise
         finally:
-            if (
-                scope["type"] == "http"
-            ):  # they name the request: a cycle that only the collector ends
-                scope["extensions"].clear()  # type: ignore[union-attr]
+            if scope["type"] == "http":
+                # They name the request: a reference cycle that only the collector would end.
+                scope["extensions"].clear()
 
     async def _drain(self, limit: asyncio.Timeout, *, passed_on: bool) -> None:
         self.pause()

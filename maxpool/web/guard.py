@@ -105,8 +105,7 @@ class Guard:
             return
         request_id = self.new_id()
         try:
-            wire_headers.check(scope["headers"])
-            fields = wire_headers.fields(scope["headers"])
+            fields = wire_headers.checked(scope["headers"])
             self._admit(scope, fields)
             page = fields.get("origin")
             if page is not None and page in self.rules.origins:

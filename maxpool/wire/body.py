@@ -236,12 +236,11 @@ def _refused(message: str) -> RequestError:
 def _walk(told: _Loose) -> Found:
     """Visit every block once; blocks of unknown shapes are passed over."""
     found = Found()
-    for message in _messages(told):
-        content = message.content
-        if isinstance(content, list):
-            note_blocks(content, found, 0)
-        elif isinstance(content, msgspec.Raw):
-            walk_blocks(content, found, 0)
+    contents = [message.content for message in _messages(told)]
+    note_blocks([block for one in contents if isinstance(one, list) for block in one], found)
+    for content in contents:
+        if isinstance(content, msgspec.Raw):
+            walk_blocks(content, found)
     walk_blocks(told.system, found, 0)
     note_ttl(told.cache_control, found)
     if starts(told.tools, b"[") and memoryview(told.tools).nbytes > 2:

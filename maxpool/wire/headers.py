@@ -30,6 +30,7 @@ _CONNECTION_BYTES: Final = len(b"connection")
 _MAX_ACCEPTED_BYTES: Final = 256  # of `accept-encoding`; clients send some 30
 _NO_WEIGHT: Final = re.compile(rb"q\s*=\s*0(\.0*)?")
 _NO_VALUE_BYTES: Final = bytes((*range(9), *range(10, 32), 127))  # RFC 9110 section 5.5
+_DIGITS: Final = re.compile(r"[0-9]+")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
 _OWN: Final = re.compile(rf"[Bb]earer +({OAUTH_PREFIX}[\w.~+/-]+=*) *", re.ASCII)  # RFC 6750 2.1
 
@@ -43,8 +44,10 @@ def fields(raw: Raw) -> dict[str, str]:
     return found
 
 
-def check(raw: Raw) -> None:
-    """Refuse header tricks with a 400 (claim X6): line breaks, bad names, double framing, size."""
+def checked(raw: Raw) -> dict[str, str]:
+    """The same of a caller; refuses header tricks with a 400 (claim X6): line breaks, bad names, double
+    framing, size.
+    """
     if len(raw) > MAX_FIELDS:
         raise _refused(f"more than {MAX_FIELDS} header fields: send fewer")
     block = b"".join(chain.from_iterable(raw))
@@ -52,24 +55,24 @@ def check(raw: Raw) -> None:
         raise _refused(f"more than {MAX_FIELD_BYTES // 1024} KB of header fields: send less")
     if b"\n" in block or b"\r" in block or b"\0" in block:
         raise _refused("a header field holds a line break or NUL: remove it")
-    lower = []
-    for name, _ in raw:
-        told = about(name)
+    found: dict[str, str] = {}
+    for name, value in raw:
+        told, text = about(name), value.decode("latin-1")
         if not told.valid:
             raise _refused("a header name holds characters that names may not (RFC 9110 5.1)")
-        lower.append(told.lower)
-    if b"content-length" in lower:
-        _check_framing(raw, lower)
+        key = told.text
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    length = found.get("content-length")
+    if length is not None:
+        _check_framing(length, found)
+    return found
 
 
-def _check_framing(raw: Raw, lower: list[bytes]) -> None:
-    at = lower.index(b"content-length")
-    lengths = {raw[at][1].strip()}
-    if lower.count(b"content-length") > 1:
-        lengths = {f[1].strip() for f, n in zip(raw, lower, strict=True) if n == b"content-length"}
-    if len(lengths) > 1 or not lengths.pop().isdigit():
+def _check_framing(length: str, found: Mapping[str, str]) -> None:
+    lengths = {one.strip() for one in length.split(",")}
+    if len(lengths) > 1 or not _DIGITS.fullmatch(lengths.pop()):
         raise _refused("content-length is repeated or is no number: send it once (RFC 9112 6.3)")
-    if b"transfer-encoding" in lower:
+    if "transfer-encoding" in found:
         raise _refused("content-length together with transfer-encoding: send one of them")
 
 

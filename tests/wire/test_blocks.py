@@ -22,12 +22,12 @@ LONG = {"type": "text", "text": "t", "cache_control": {"type": "ephemeral", "ttl
 SHORT = {"type": "text", "text": "t", "cache_control": {"type": "ephemeral"}}
 RESULT = {"type": "tool_result", "tool_use_id": "t", "content": [PICTURE, SHORT]}
 HIDDEN = {"type": "redacted_thinking", "data": "..."}
-KNOWN = [SIGNED, PICTURE, PAPER, FILE, UPLOAD, LONG, SHORT, RESULT, HIDDEN]
+KNOWN: list[dict[str, Any]] = [SIGNED, PICTURE, PAPER, FILE, UPLOAD, LONG, SHORT, RESULT, HIDDEN]
 ODD = {"role": "user", "content": None}
 """A message of a shape that no API documents: the others are then read as they were written."""
 
 
-def shown(*messages: dict[str, Any]) -> tuple[object, ...]:
+def shown(*messages: dict[str, Any]) -> tuple[Any, ...]:
     body = parse(json.dumps({"model": "m", "messages": messages}).encode())
     return body.needs, body.signed_thinking, body.cache_ttl_s, body.resources
 
@@ -84,6 +84,7 @@ def test_blocks_are_followed_only_so_deep():
 
 def test_cache_control_of_another_shape_is_passed_over():
     found = Found()
-    for odd in ({"ttl": 1}, {}, [], "1h", None):
+    odds: list[object] = [{"ttl": 1}, {}, [], "1h", None]
+    for odd in odds:
         note_ttl(raw(odd), found)
     assert found.cache_ttl_s == 300.0

@@ -11,7 +11,7 @@ from maxpool.wire.encoding import Decoder
 from maxpool.wire.headers import (
     admin_key,
     authorization,
-    check,
+    checked,
     client_key,
     fields,
     inbound,
@@ -255,16 +255,16 @@ def test_an_upstreams_hygiene_headers_stay_and_its_origins_do_not_pass():
 )
 def test_header_tricks_are_a_clean_400(headers: list[tuple[bytes, bytes]]):
     with pytest.raises(RequestError) as raised:
-        check(headers)
+        checked(headers)
     assert raised.value.status == 400
 
 
 def test_real_headers_pass_the_check():
     for client in ("claude-code", "codex", "opencode", "python-sdk"):
         row = captures.recorded(client)
-        check([(name.encode(), value.encode()) for name, value in row["headers"]])
-    check([])
-    check([(b"content-length", b"1"), (b"content-length", b"1"), (b"empty", b"")])
+        checked([(name.encode(), value.encode()) for name, value in row["headers"]])
+    checked([])
+    checked([(b"content-length", b"1"), (b"content-length", b"1"), (b"empty", b"")])
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ FIELDS = st.lists(st.tuples(NAMES | st.binary(max_size=9), st.binary(max_size=30
 def test_any_fields_at_all_are_passed_or_refused_with_a_400(raw):
     status = 0
     try:
-        check(raw)
+        checked(raw)
     except RequestError as refused:
         status = refused.status
     assert status in (0, 400)
