@@ -27,8 +27,8 @@ _PLAIN: Final = frozenset({"text", "tool_use", "tool_result"})
 """Kinds of blocks that say nothing of themselves; most blocks are of these."""
 
 
-class Block(msgspec.Struct, gc=False):
-    """One block of a message's content, as far as it matters."""
+class Kind(msgspec.Struct, gc=False):
+    """One block of a message's content, as far as it matters, without what stands inside it."""
 
     type: str = ""
     signature: msgspec.Raw = RAW
@@ -36,6 +36,17 @@ class Block(msgspec.Struct, gc=False):
     source: msgspec.Raw = RAW
     image_url: msgspec.Raw = RAW
     file_id: msgspec.Raw = RAW
+
+
+class Block(Kind, gc=False):
+    """One block as the APIs document it."""
+
+    content: str | list[Block] | None = None
+
+
+class _OddBlock(Kind, gc=False):
+    """One block whose content may be anything."""
+
     content: msgspec.Raw = RAW
 
 
@@ -52,7 +63,7 @@ class _Source(msgspec.Struct, gc=False):
     data: msgspec.Raw = RAW
 
 
-_decode_blocks: Final = msgspec.json.Decoder(list[Block]).decode
+_decode_blocks: Final = msgspec.json.Decoder(list[_OddBlock]).decode
 _decode_tools: Final = msgspec.json.Decoder(list[_Tool]).decode
 _decode_ttl: Final = msgspec.json.Decoder(_Ttl).decode
 _decode_source: Final = msgspec.json.Decoder(_Source).decode
@@ -79,21 +90,29 @@ def walk_blocks(raw: msgspec.Raw, found: Found, depth: int = 0) -> None:
         blocks = _decode_blocks(raw)
     except JUNK:
         return
-    note_blocks(blocks, found, depth)
+    for block in blocks:
+        _note_block(block, found)
+        if block.content is not RAW:
+            walk_blocks(block.content, found, depth + 1)
 
 
 def note_blocks(blocks: list[Block], found: Found, depth: int = 0) -> None:
     """Look at blocks that were decoded."""
     for block in blocks:
-        if block.type not in _PLAIN:
-            _note_kind(block, found)
-        if block.cache_control is not RAW:
-            note_ttl(block.cache_control, found)
-        if block.content is not RAW:
-            walk_blocks(block.content, found, depth + 1)
+        if block.type not in _PLAIN or block.cache_control is not RAW:
+            _note_block(block, found)
+        if isinstance(block.content, list) and depth < MAX_DEPTH:
+            note_blocks(block.content, found, depth + 1)
 
 
-def _note_kind(block: Block, found: Found) -> None:
+def _note_block(block: Kind, found: Found) -> None:
+    if block.type not in _PLAIN:
+        _note_kind(block, found)
+    if block.cache_control is not RAW:
+        note_ttl(block.cache_control, found)
+
+
+def _note_kind(block: Kind, found: Found) -> None:
     kind = block.type
     if kind == "thinking":
         found.signed = found.signed or memoryview(block.signature).nbytes > 2
@@ -111,7 +130,7 @@ def _note_kind(block: Block, found: Found) -> None:
         found.resources += files_of(block.file_id, RAW)
 
 
-def _base64_bytes(block: Block) -> int:
+def _base64_bytes(block: Kind) -> int:
     """How much of the body is encoded picture or file rather than text."""
     if starts(block.source, b"{"):
         try:

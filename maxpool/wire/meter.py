@@ -29,10 +29,6 @@ _NONE: Final[Mapping[str, object]] = MappingProxyType({})
 _SILENT_BLOCKS: Final = frozenset({"text", "thinking", "redacted_thinking"})
 
 
-class _Answer(msgspec.Struct):
-    usage: msgspec.Raw = msgspec.Raw()
-
-
 class _Block(msgspec.Struct):
     type: str = ""
 
@@ -45,7 +41,6 @@ class _Named(msgspec.Struct):
     type: str = "message"
 
 
-_decode_answer: Final = msgspec.json.Decoder(_Answer).decode
 _decode_start: Final = msgspec.json.Decoder(_BlockStart).decode
 _decode_named: Final = msgspec.json.Decoder(_Named).decode
 
@@ -176,13 +171,10 @@ _WATCH: Final = MappingProxyType(
 _JUNK: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def usage_of_body(body: bytes) -> TokenUsage:
-    """Usage of a whole JSON answer; nothing where it has none (`count_tokens` has none)."""
-    try:
-        raw = _decode_answer(body).usage
-    except _JUNK:
-        return TokenUsage()
-    return _usage(_mapping(_decoded(bytes(raw)))) if bytes(raw) else TokenUsage()
+def usage_in(raw: msgspec.Raw) -> TokenUsage:
+    """Usage of a whole JSON answer, from its `usage` member as written; nothing where it has none."""
+    told = bytes(raw)
+    return _usage(_mapping(_decoded(told))) if told else TokenUsage()
 
 
 def _usage(told: Mapping[str, object]) -> TokenUsage:

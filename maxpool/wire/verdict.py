@@ -36,7 +36,7 @@ from maxpool.core.lease import (
 )
 from maxpool.core.ratelimit import Rejection, evidence, parse_retry_after, read_headers
 from maxpool.core.values import value
-from maxpool.wire.meter import usage_of_body
+from maxpool.wire.meter import usage_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -265,11 +265,12 @@ def classify_answer(content_type: str, body: bytes) -> Success | Garbage:
         answer = _decode_shape(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Garbage("json")
-    return Garbage("error") if answer.type == "error" else Success(usage_of_body(body))
+    return Garbage("error") if answer.type == "error" else Success(usage_in(answer.usage))
 
 
 class _Shape(msgspec.Struct):
     type: object = None
+    usage: msgspec.Raw = msgspec.Raw()
 
 
 _decode_shape: Final = msgspec.json.Decoder(_Shape).decode

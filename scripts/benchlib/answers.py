@@ -13,6 +13,7 @@ from dataclasses import dataclass
 MARK = b"bench id="
 WANTED = re.compile(rb"bench id=(\d+) (?:answer=(\d+)|events=([0-9x.,]+));")
 
+# No `anthropic-organization-id`: keys of one organisation share its limits, so nobody pools those.
 RATE_HEADERS = (
     b"anthropic-ratelimit-unified-status: allowed\r\n"
     b"anthropic-ratelimit-unified-representative-claim: five_hour\r\n"
@@ -24,7 +25,6 @@ RATE_HEADERS = (
     b"anthropic-ratelimit-unified-7d-status: allowed\r\n"
     b"anthropic-ratelimit-unified-7d-utilization: 0.31\r\n"
     b"anthropic-ratelimit-unified-7d-reset: %(long)d\r\n"
-    b"anthropic-organization-id: 00000000-0000-4000-8000-000000000001\r\n"
     b"request-id: req_011CSHoEeqs5C35K2UUqR7Fy\r\n"
 )
 USAGE = {
@@ -78,8 +78,9 @@ def head(kind, length=None):
 def json_answer(size):
     """A whole answer, head included, whose body has `size` bytes."""
     message = {**MESSAGE, "content": [{"type": "text", "text": ""}], "stop_reason": "end_turn"}
-    message["content"][0]["text"] = "x" * max(0, size - len(json.dumps(message)))
-    body = json.dumps(message).encode()
+    compact = {"separators": (",", ":")}  # proxies that write JSON anew leave its length as it was
+    message["content"][0]["text"] = "x" * max(0, size - len(json.dumps(message, **compact)))
+    body = json.dumps(message, **compact).encode()
     return head(b"application/json", len(body)) + body
 
 

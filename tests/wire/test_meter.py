@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxpool.core.lease import TokenUsage
-from maxpool.wire.meter import MAX_TOKENS, Meter, cost_usd, usage_of_body
+from maxpool.core.lease import Success, TokenUsage
+from maxpool.wire.meter import MAX_TOKENS, Meter, cost_usd
 from maxpool.wire.sse import Event, Scanner
+from maxpool.wire.verdict import classify_answer
 
 START = {
     "id": "msg_1",
@@ -35,6 +36,11 @@ def fed(*events: Event) -> Meter:
     for one in events:
         meter.feed(one)
     return meter
+
+
+def usage_of_body(body: bytes) -> TokenUsage:
+    answer = classify_answer("application/json", body)
+    return answer.usage if isinstance(answer, Success) else TokenUsage()
 
 
 def test_usage_of_deltas_is_cumulative_and_never_added():
