@@ -209,10 +209,11 @@ def _short(session: str) -> str:
 
 def _first_run() -> str:
     return (
-        '<section class="empty"><p><b>No account yet.</b> Add one to the configuration '
+        '<section class="empty"><p><b>No account yet.</b> Sign in with '
+        "<code>maxpool login NAME</code>, or add a key to the configuration "
         "(<code>maxpool config show</code> tells where it is):</p>"
         "<pre><code>[[accounts]]\nname = &quot;console&quot;\nkind = &quot;api_key&quot;\n"
         "secret = &quot;env:ANTHROPIC_API_KEY&quot;</code></pre>"
-        "<p>Then start maxpool again and point your client at this address: "
+        "<p>The server follows within a second. Then point your client at this address: "
         "<code>maxpool env</code>.</p></section>"
     )

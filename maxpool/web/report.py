@@ -160,7 +160,7 @@ def verdict(
     if not total:
         return _nobody(view)
     parts = [f"{ready} of {total} account{'s' if total != 1 else ''} ready"]
-    if free_5h is not None:
+    if free_5h is not None and ready:  # what nobody may use is not free
         parts.append(f"{free_5h * 100:.0f} % of 5-hour capacity free")
     if view.paused:
         parts.append("paused by hand")

@@ -154,6 +154,14 @@ def test_a_pause_by_hand_is_in_the_verdict():
     assert "paused by hand" in status(p)["summary"]["verdict"]
 
 
+def test_what_nobody_may_use_is_not_free():
+    p = pool("a")
+    p.observe("a", unified(NOW, five=0.2, seven=0.1, five_reset=NOW + HOUR), NOW)
+    assert "80 % of 5-hour capacity free" in status(p)["summary"]["verdict"]
+    p.command(Command("drain", "a"), NOW)
+    assert "free" not in status(p)["summary"]["verdict"]
+
+
 def test_a_locked_account_says_why():
     p = pool("a")
     p.release(lease(p), AuthRejected(), NOW)
