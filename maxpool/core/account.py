@@ -36,7 +36,9 @@ class Account:
     `priority` and `tier`: lower first. `caps` and `reserve`: window name -> share 0..1 (a cap of .8
     and a reserve of .2 mean the same; `emergency` opens the reserve when all else is closed).
     `serves`: programs served, None = every program. `models`: pattern -> model name sent upstream,
-    empty = every model as named. `slots`: most leases at once, None = the pool's setting.
+    empty = every model as named. `slots`: most leases at once, None = the pool's setting. What follows
+    from these (`paid`: each token served here costs money; `plan_weight`: capacity relative to Pro = 1,
+    20x plans 20, 5x plans 5, unknown plans 20) is worked out once: each choice asks for it many times.
     """
 
     id: str
@@ -59,16 +61,12 @@ class Account:
     slots: int | None = None
     probes: bool = False
     upstream: str = ""  # a label of where it is reached: what one says of its accounts holds there
+    paid: bool = field(init=False, repr=False, compare=False)
+    plan_weight: float = field(init=False, repr=False, compare=False)
 
-    @property
-    def paid(self) -> bool:
-        """Whether each token served here costs money."""
-        return self.kind not in PLAN_KINDS
-
-    @property
-    def plan_weight(self) -> float:
-        """Capacity relative to Pro = 1: 20x plans 20, 5x plans 5, unknown plans 20."""
-        return plan_weight(self.plan)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "paid", self.kind not in PLAN_KINDS)
+        object.__setattr__(self, "plan_weight", plan_weight(self.plan))
 
 
 @cache

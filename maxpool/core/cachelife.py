@@ -41,6 +41,10 @@ class Ages:
         if i >= len(AGES_S):
             return False
         self.told += 1
+        if hit and self.hits[i] > self.misses[i] and idle_s <= self.oldest[i]:
+            self.hits[i] = self.hits[i] * MEMORY + 1.0  # as ever: nothing to find out
+            self.misses[i] *= MEMORY
+            return self.told == TOLD
         before = self._verdict(i)
         self.hits[i] = self.hits[i] * MEMORY + hit
         self.misses[i] = self.misses[i] * MEMORY + (not hit)

@@ -297,8 +297,10 @@ class Weigher:
     home_is_warm: bool = False
     works: dict[str, float] = field(default_factory=dict)  # by account, where some of it is cached
     cold_work: float = 0.0
+    now: float = 0.0  # epoch seconds
 
     def __post_init__(self) -> None:
+        self.now = self.weeks.now
         at_home = self.warm.get(self.home_id) if self.home_id is not None else None
         self.home_is_warm = at_home is not None and at_home.until > self.now
         self.cold_work = self.prices.weight(self.request, 0.0)
@@ -308,14 +310,9 @@ class Weigher:
         """What the request will weigh on an account that was weighed, in price-weighted tokens."""
         return self.works.get(account_id, self.cold_work)
 
-    @property
-    def now(self) -> float:
-        """Epoch seconds."""
-        return self.weeks.now
-
     def cost(self, state: AccountState, median: float) -> Cost:
         """All terms for one account; `median`: what an unknown weekly use counts as."""
-        s, now, account_id = self.prices.settings, self.weeks.now, state.account.id
+        s, now, account_id = self.prices.settings, self.now, state.account.id
         weight, bonus, cached = self.cold_weight, 0.0, 0.0
         warmth = self.warm.get(account_id) if self.warm else None
         if warmth is not None:

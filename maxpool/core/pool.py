@@ -69,7 +69,7 @@ class Pool:
     ) -> None:
         self.settings = settings or PoolSettings()
         self.started_at = now
-        self.lease_prefix = f"{int(now):x}-"
+        self.lease_prefix = f"{int(now * 1000):x}-"  # no other process's
         self.states: dict[str, AccountState] = {}
         self.index = Index(self.states, self.settings)
         self.bindings = Bindings(self.settings)
