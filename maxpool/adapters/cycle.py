@@ -2,7 +2,8 @@
 
 uvicorn 0.54 searches each name and each value of an answer's head for characters that may not be
 there. Here names are remembered and the values looked through all at once. What goes out is the same
-(tests/adapters/test_cycle.py compares); reading requests stays as it is.
+(tests/adapters/test_cycle.py compares), but that a client whose body was never asked for (Expect) is
+told to close, and that no status is unknown. Reading requests stays as it is.
 """
 
 from __future__ import annotations
@@ -33,13 +34,16 @@ class Cycle(RequestResponseCycle):
         if kind == "http.response.body" and self.response_started:
             self._write_body(message.get("body", b""), message.get("more_body", False))
         elif kind == "http.response.start" and not self.response_started:
-            self.response_started, self.waiting_for_100_continue = True, False
+            self.response_started = True
+            if self.waiting_for_100_continue:
+                # Without our word the body may never come, and nothing tells it from the next request.
+                self.waiting_for_100_continue = self.keep_alive = False
             self._write_head(message["status"], message.get("headers", ()))
         else:
             raise RuntimeError(f"{kind!r} has no place here in an answer")
 
     def _write_head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        parts, lines = [STATUS_LINE[status]], 2
+        parts, lines = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status], 2
         said_to_close = False
         for field, value in headers:
             name = about(field)

@@ -124,12 +124,16 @@ async def start(options: Sequence[str]) -> Child:
     with theirs:
         number = theirs.fileno()
         env = {**process.environment(), process.HANDOVER_VARIABLE: str(number)}
+        starting = asyncio.ensure_future(
+            asyncio.to_thread(subprocess.Popen, command(options), env=env, pass_fds=(number,))
+        )
         try:
-            child = await asyncio.to_thread(
-                subprocess.Popen, command(options), env=env, pass_fds=(number,)
-            )
-        except BaseException:
+            child = await asyncio.shield(starting)
+        except BaseException as error:
             mine.close()
+            if isinstance(error, asyncio.CancelledError):
+                with suppress(OSError):  # `number` must stay ours until it has started
+                    (await starting).kill()
             raise
     mine.setblocking(False)
     return Child(child, await Channel(mine).open())

@@ -162,8 +162,8 @@ class Body:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether the reader waits."""
-        return self._waiter is not None
+        """Whether the reader waits and was not woken yet."""
+        return self._waiter is not None and not self._waiter.done()
 
     def wake(self) -> None:
         """There are chunks, or there will be no more."""

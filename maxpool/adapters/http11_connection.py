@@ -148,7 +148,7 @@ class Connection(asyncio.Protocol):
         """The transport's buffer has drained."""
         self._writing_paused = False
         self._push()
-        if self._head is not None and not self._writing_paused:
+        if self._head is not None:  # a long body on a slow line is no silence of the peer's
             self._expect(self._header_s)
 
     # -- the request ----------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Client connections that end in order: what uvicorn 0.54 leaves to chance about it.
 
 It tells only the last of several pipelined requests that its client has left, waits without end for
-the rest of half a request, sends chunks to HTTP/1.0, keeps a connection whose client may never send
-the body that it has announced, and closes on one that is still coming, which can destroy the answer.
+the rest of half a request, sends chunks to HTTP/1.0, and closes on a body that is still coming, which
+can destroy the answer.
 Knows nothing of what is asked or answered. tests/adapters/test_orderly.py shows each.
 """
 
@@ -24,6 +24,9 @@ LINGER_S = 2.0
 Closing with unread data resets the connection and can destroy the answer on its way
 (RFC 9112 section 9.6).
 """
+
+MAX_AHEAD = 8
+"""How many requests are read while another one is answered, so that its client is seen leaving."""
 
 
 class _ToTheEnd(int):
@@ -108,8 +111,8 @@ class OrderlyProtocol(HttpToolsProtocol):
             self._await_rest()
 
     def _await_rest(self) -> None:
-        if self._unfinished and not self.deaf and not self.flow.read_paused:
-            self.close_later(self.timeout_keep_alive)
+        if self._unfinished and not self.deaf:
+            self.close_later(self.config.timeout_keep_alive)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -119,6 +122,8 @@ class OrderlyProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Its head was read."""
         super().on_headers_complete()
+        if self._tell is not None and len(self.pipeline) <= MAX_AHEAD:
+            self.flow.resume_reading()  # uvicorn reads no more then, and sees nobody leave
         self.cycle.__class__ = (
             Cycle  # uvicorn makes it, and offers no other way to choose what it is
         )
@@ -126,8 +131,6 @@ class OrderlyProtocol(HttpToolsProtocol):
         if self.scope["http_version"] == "1.0":  # knows no chunks (RFC 9112 section 6.1)
             self.cycle.chunked_encoding = False
             self.cycle.expected_content_length = _ToTheEnd()
-        if self.expect_100_continue:
-            _keep_if_asked(self.cycle)
 
     def on_message_complete(self) -> None:
         """All of it was read."""
@@ -139,6 +142,8 @@ class OrderlyProtocol(HttpToolsProtocol):
         self._tell = None
         if not self.deaf:
             super().on_response_complete()
+            if self.timeout_keep_alive_task is None:
+                self._await_rest()
 
     def close_later(self, seconds: float) -> None:
         """Close, unless something comes before."""
@@ -151,6 +156,8 @@ class OrderlyProtocol(HttpToolsProtocol):
         """Close; a client that does not take the end of its last answer is not waited for."""
         if self.deaf or self.transport.get_write_buffer_size():
             self.transport.abort()
+        elif self.flow.read_paused:  # the rest waits for us
+            self._await_rest()
         else:
             super().timeout_keep_alive_handler()
 
@@ -168,18 +175,3 @@ class OrderlyProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's type is private
         self.running = cycle
         super()._start_asgi_task(cycle, app)
-
-
-def _keep_if_asked(cycle: RequestResponseCycle) -> None:
-    """Keep the connection only if the body is asked for.
-
-    Without our word it may never come, and nothing would tell it from the next request.
-    """
-    receive, keep_alive = cycle.receive, cycle.keep_alive
-
-    async def asking() -> Any:  # noqa: ANN401 - one of uvicorn's messages
-        cycle.keep_alive = keep_alive
-        return await receive()
-
-    cycle.keep_alive = False
-    cycle.receive = asking  # type: ignore[method-assign]

@@ -81,7 +81,7 @@ class Protocol(OrderlyProtocol):
         cycle = getattr(self, "cycle", None)
         if cycle is not None and not cycle.response_started:
             cycle.keep_alive = False
-        if self.timeout_keep_alive_task is not None and not self.deaf:
+        if self.timeout_keep_alive_task is not None and not (self.deaf or self._unfinished):
             self._await_request()
 
     def _await_request(self) -> None:

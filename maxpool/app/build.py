@@ -52,7 +52,7 @@ from maxpool.web.guard import Guard, rules_of
 from maxpool.web.report import ServerFacts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from pathlib import Path
 
     from starlette.applications import Starlette
@@ -112,6 +112,7 @@ class Maxpool:
     refreshing: Refreshing | None
     admin_digest: str = ""
     local_key: Callable[[], str] = str
+    last_words: Callable[[], Awaitable[None]] | None = None  # heard before the last save
     logins: ClientLogins = field(init=False)
     forwarder: Forwarder = field(init=False)
     operator: Operator = field(init=False)
@@ -166,6 +167,8 @@ class Maxpool:
             if self.refreshing is not None:
                 await self.refreshing.aclose()
             if self.keeper is not None:
+                if self.last_words is not None and not self.keeper.handed_over:
+                    await self.last_words()
                 await self.keeper.save()
             await self.upstream.aclose()
             await self.tasks.aclose(2.0)

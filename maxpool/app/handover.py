@@ -157,7 +157,11 @@ class HandOver:
         assert keeper is not None
         self.server.pause()
         built.timers.pause()
-        self.teller = Teller(built.pool, built.stats, child.channel.say, process.pid())
+        built.operator.leaving = True
+        drain_s = built.reloader.first.server.drain_s
+        self.teller = Teller(
+            built.pool, built.stats, child.channel.say, source=process.pid(), drain_s=drain_s
+        )
         await keeper.save_last(self.teller.begin)
         if keeper.last_error is not None:
             raise StateError(f"the state cannot be saved: {keeper.last_error}")
@@ -196,6 +200,7 @@ class HandOver:
     async def _go_on(self, teller: Teller) -> None:
         teller.end()
         built, keeper = self.built, self.built.keeper
+        built.operator.leaving = False
         if keeper is not None:
             keeper.handed_over = False
             built.pool.revision += 1  # saved anew, whatever the other one wrote meanwhile

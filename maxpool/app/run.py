@@ -7,6 +7,7 @@ import gc
 import signal
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from maxpool.adapters import notify, process
@@ -119,6 +120,7 @@ class _Run:
             built.operator.hand_over = leaving.give
             if taken is not None:
                 taken.serving(self._heard)
+                built.last_words = partial(taken.ended, config.server.drain_s, self.hurry)
             notify.ready()
             settle_memory()
             self._greet(built, server, taken, folder)
@@ -178,6 +180,10 @@ class _Run:
     async def _leave(self, leaving: HandOver, taken: Taken | None) -> StandIn | None:
         """Another process serves: finish what runs here, and tell what it still taught."""
         stand_in = leaving.stand_in(self.hurry)
+        if stand_in is not None:
+            leaving.built.operator.stop = stand_in.stop
+            if self.stop.is_set():  # said in the very moment of passing on
+                stand_in.stop()
         draining = [hurry_or_drain(leaving.server, self.hurry, passed_on=True)]
         if taken is not None:  # what the one before it still tells goes through here
             draining.append(taken.ended(leaving.built.config.server.drain_s, self.hurry))

@@ -37,8 +37,8 @@ class StandIn:
         self.line.listen(self._heard)
         loop = asyncio.get_running_loop()
         with suppress(NotImplementedError, AttributeError):
-            loop.add_signal_handler(signal.SIGTERM, self._stop)
-            loop.add_signal_handler(signal.SIGINT, self._stop)
+            loop.add_signal_handler(signal.SIGTERM, self.stop)
+            loop.add_signal_handler(signal.SIGINT, self.stop)
             loop.add_signal_handler(signal.SIGHUP, self.line.say, RELOAD)
 
     async def ended(self) -> int:
@@ -51,7 +51,8 @@ class StandIn:
         code = await self.child.ended()  # no last word: it was killed, or failed
         return 1 if not code else code if code > 0 else 128 - code
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Whoever serves is to end; said once more, at once."""
         self.line.say(HURRY if self.asked else STOP)
         if self.asked:
             self.hurry.set()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 WAIT_S = 60.0
 """How long the process before may take for its last save: on a healthy disk it is milliseconds."""
 
+LAST_WORD_S = 30.0
+"""How long after its drain a process may still be heard of: one that hangs must not hold slots for ever."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Taken:
@@ -52,7 +55,8 @@ class Taken:
         self.before = int(first.get("from", 0))
         repeater = Repeater(built.pool, built.stats, built.waiting, built.clock)
         repeater.hear(first)
-        self.following = asyncio.ensure_future(self._follow(repeater))
+        last_s = float(first.get("drain", built.config.server.drain_s)) + LAST_WORD_S
+        self.following = asyncio.ensure_future(self._follow(repeater, last_s))
 
     def serving(self, heard: Callable[[str], None]) -> None:
         """This process is the server now; raises OSError."""
@@ -72,9 +76,11 @@ class Taken:
         )
         hurried.cancel()
 
-    async def _follow(self, repeater: Repeater) -> None:
-        while (message := await self.channel.hear()) is not None:
-            repeater.hear(message)
+    async def _follow(self, repeater: Repeater, within_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while (message := await self.channel.hear()) is not None:
+                    repeater.hear(message)
         repeater.lost()
         await self.channel.aclose()
 

@@ -6,6 +6,7 @@ signals included: the first drains and ends with 0, the second ends at once.
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext
 from functools import partial
@@ -82,8 +83,12 @@ def announced(loaded: Loaded, config_file: Path | None, text: str) -> None:
     lines = (
         greeting(loaded, config_file, text) if text.startswith(("http://", "https://")) else [text]
     )
-    click.echo("\n".join(lines))
-    sys.stdout.flush()  # a supervisor or a pipe reads this while the server runs
+    try:
+        click.echo("\n".join(lines))
+        sys.stdout.flush()  # a supervisor or a pipe reads this while the server runs
+    except OSError:  # its terminal is closed, its disk is full: that is no reason to stop serving
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def greeting(loaded: Loaded, config_file: Path | None, url: str) -> list[str]:

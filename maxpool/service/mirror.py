@@ -42,6 +42,7 @@ class Teller:
     stats: Stats
     say: Callable[[Document], None]
     source: int = 0  # this process's id
+    drain_s: float = 0.0  # how long its answers may go on
     waiting: list[Document] | None = field(default_factory=list)
     first: Document = field(default_factory=dict)
 
@@ -49,6 +50,7 @@ class Teller:
         """From this moment on everything is told; what was before is in the snapshot and in `first`."""
         self.first = {
             "from": self.source,
+            "drain": self.drain_s,
             "running": [_lease(running) for running in self.pool.running.values()],
             "stats": plain(self.stats),
         }

@@ -72,6 +72,7 @@ class Operator:
     refresh: Callable[[str], Awaitable[str]] | None = None
     editing: Editing | None = None
     local_key: Callable[[], str] = str
+    leaving: bool = False  # another process goes on with the pool as it was at the last save
 
     # -- the pool as a whole ---------------------------------------------------------------------
 
@@ -86,8 +87,7 @@ class Operator:
         if action == "reset" and account_id is not None:
             self._check_opens(account_id)
         command = Command(cast("Any", action), account_id)
-        done = self.pool.command(command, self.clock.now())
-        if not done:
+        if not self._carry_out(command):
             raise _conflict(f"The pool cannot {action} now.")
         log.info("by hand: %s %s", action, self._name(account_id))
         self.waiting.wake()
@@ -265,13 +265,18 @@ class Operator:
         if not self.pool.states[account_id].enabled:
             raise _conflict(f"{self._name(account_id)} is disabled: no session can move there.")
         command = Command("move_session", account_id, key)
-        if not self.pool.command(command, self.clock.now()):
+        if not self._carry_out(command):
             raise _conflict("The session ended meanwhile.")
         log.info("by hand: a session moved to %s", self._name(account_id))
         self.waiting.wake()
         return key, account_id
 
     # -- the rest ----------------------------------------------------------------------------------
+
+    def _carry_out(self, command: Command) -> bool:
+        if self.leaving:
+            raise _conflict("Another process is taking over. Ask again.")
+        return self.pool.command(command, self.clock.now())
 
     def _check_opens(self, account_id: str) -> None:
         """A reset forgets troubles; it vouches for no credential."""

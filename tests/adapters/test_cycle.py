@@ -125,6 +125,11 @@ def test_a_body_before_its_head_and_a_second_head_are_our_own_faults():
         written(Cycle, "GET", True, [head, head])
 
 
+def test_a_status_that_nobody_knows_is_passed_on():
+    sent, _, _ = written(Cycle, "GET", True, [{"type": START, "status": 999, "headers": []}])
+    assert sent.startswith(b"HTTP/1.1 999 \r\n")
+
+
 def test_a_client_that_left_is_written_nothing():
     async def send() -> bytes:
         cycle, wire = made(Cycle, "GET", True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,24 @@ async def test_a_process_that_ends_at_once_is_heard_ending(monkeypatch):
     assert await child.channel.hear() is None
     assert await child.ended() == 7
     await child.kill()
+
+
+async def test_a_start_that_is_taken_back_leaves_no_process(monkeypatch):
+    started, real = [], subprocess.Popen
+
+    def slowly(*given, **named):
+        time.sleep(0.1)
+        started.append(real(*given, **named))
+        return started[-1]
+
+    monkeypatch.setattr(handover, "command", lambda _: [sys.executable, "-c", "input()"])
+    monkeypatch.setattr(subprocess, "Popen", slowly)
+    starting = asyncio.ensure_future(handover.start([]))
+    await asyncio.wait({starting}, timeout=0.03)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert started[0].wait(5) == -9
 
 
 def test_the_new_process_is_this_very_interpreter_and_takes_no_modules_from_its_folder(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -166,6 +167,16 @@ async def test_a_large_body_goes_out_in_pieces_and_its_last_must_be_out(drained,
     assert len(line.drawer.idle) == kept
 
 
+async def test_a_body_that_goes_out_slowly_is_no_silence_of_the_peer():
+    line = Line(fills=True)
+    await line.ask(bytes(6 * PIECE_BYTES), header_s=0.2)
+    for _ in range(6):
+        await asyncio.sleep(0.08)
+        line.connection.resume_writing()
+    line.say(OK)
+    assert await whole(await line.answer()) == b"ok"
+
+
 async def test_an_answer_stops_a_request_that_is_not_out_but_an_interim_one_does_not():
     line = Line(fills=True)
     await line.ask(bytes(4 * PIECE_BYTES))
@@ -253,6 +264,20 @@ async def test_a_pause_is_counted_from_the_last_byte_though_no_body_came():
     with pytest.raises(StreamCut, match="idle"):
         await reading
     assert 0.29 < asyncio.get_running_loop().time() - start < 0.6
+
+
+async def test_bytes_that_come_with_the_alarm_count():
+    line = Line()
+    await line.ask(idle_s=0.01)
+    line.say(OK[:-2])
+    reading = asyncio.ensure_future(whole(await line.answer()))
+    await asyncio.sleep(0)
+    time.sleep(0.02)  # noqa: ASYNC251 - a process that was stopped meets bytes and alarm in one turn
+    asyncio.get_running_loop().call_soon(line.say, b"o")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    line.say(b"k")
+    assert await reading == b"ok"
 
 
 async def test_a_reader_that_takes_its_time_is_no_pause_of_the_upstream():

@@ -88,6 +88,32 @@ async def test_a_client_that_leaves_behind_pipelined_requests_has_left_the_first
         assert (app.begun, app.left) == (["/1"], ["/1"])
 
 
+@pytest.mark.parametrize("behind", [1, 3, 100])
+async def test_requests_that_come_later_hide_no_leaving(behind):
+    begun, left = asyncio.Event(), asyncio.Event()
+    reading = 0
+
+    async def app(scope, receive, send):
+        scope["extensions"]["maxpool.on_leave"](left.set)
+        begun.set()
+        await left.wait()
+
+    async with serving(app) as server:
+        async with connected(server) as (_, writer):
+            writer.write(GET % b"1")
+            await begun.wait()
+            for n in range(behind):
+                writer.write(GET % b"%d" % n)
+                await asyncio.sleep(0.01 if n < 5 else 0)
+            (one,) = server._open
+            reading = one.transport.is_reading()
+        assert reading == (behind < 100)  # what is read ahead is bounded
+        if reading:
+            async with asyncio.timeout(1):
+                await left.wait()
+        left.set()
+
+
 async def test_broken_framing_behind_a_request_never_stands_inside_its_answer():
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -177,8 +203,14 @@ async def test_an_old_client_gets_a_length_where_there_is_one():
 
 @pytest.mark.parametrize(
     "half",
-    [b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n", post(9) + b"half", post(9)],
-    ids=["line", "head", "body", "no body"],
+    [
+        b"GET / HT",
+        b"GET / HTTP/1.1\r\nHost: x\r\n",
+        post(9) + b"half",
+        post(9),
+        post(300_000) + bytes(100_000),
+    ],
+    ids=["line", "head", "body", "no body", "much of a body"],
 )
 async def test_half_a_request_is_not_waited_on_without_end(half):
     app = Waiting()
@@ -188,6 +220,45 @@ async def test_half_a_request_is_not_waited_on_without_end(half):
             writer.write(half)
             assert await reader.read() == b""
         assert app.left == app.begun
+
+
+async def test_half_a_request_behind_another_is_waited_on_from_that_ones_end():
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def app(scope, receive, send):
+        if scope["method"] == "GET":
+            begun.set()
+            await go.wait()
+        await echo(scope, receive, send)
+
+    async with serving(app) as server:
+        server._uvicorn.config.timeout_keep_alive = 0.1
+        async with connected(server) as (reader, writer):
+            writer.write(GET % b"" + post(300_000) + bytes(100_000))
+            await begun.wait()
+            await asyncio.sleep(0.25)
+            go.set()
+            assert (await reader.read()).endswith(b"0\r\n\r\n")
+
+
+async def test_a_body_that_was_asked_for_does_not_keep_a_connection_that_is_to_close():
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def app(scope, receive, send):
+        begun.set()
+        await go.wait()
+        await echo(scope, receive, send)
+
+    async with serving(app) as server, connected(server) as (reader, writer):
+        writer.write(post(2, b"Expect: 100-continue"))
+        await begun.wait()
+        stopping = asyncio.ensure_future(server.stop(60.0))
+        await asyncio.sleep(0)
+        go.set()
+        await reader.readuntil(b" 100 Continue\r\n\r\n")
+        writer.write(b"hi")
+        assert b"connection: close" in await reader.read()
+        await stopping
 
 
 async def test_a_request_that_is_whole_is_waited_on():

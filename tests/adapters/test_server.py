@@ -403,6 +403,22 @@ async def test_an_open_connection_is_answered_once_more_when_another_process_acc
         writer.close()
 
 
+async def test_half_a_request_is_waited_on_as_before_when_another_process_accepts(monkeypatch):
+    monkeypatch.setattr("maxpool.adapters.server.LAST_REQUEST_S", 0.05)
+    async with serving(hello) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(GET[:9])
+        await until(lambda: any(one._unfinished for one in server._open))
+        stopping = asyncio.ensure_future(server.stop(10.0, passed_on=True))
+        await asyncio.sleep(0.15)
+        writer.write(GET[9:20])
+        await asyncio.sleep(0.15)
+        writer.write(GET[20:])
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+        await stopping
+        writer.close()
+
+
 async def test_a_connection_that_rests_is_closed_soon_when_another_process_accepts(monkeypatch):
     monkeypatch.setattr("maxpool.adapters.server.LAST_REQUEST_S", 0.05)
     async with serving(hello) as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -10,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from maxpool.adapters import process
-from maxpool.adapters.handover import Offer, possible
-from maxpool.adapters.lock import lock_state_folder
+from maxpool.adapters.handover import Channel, Offer, possible
+from maxpool.adapters.lock import FolderLock, lock_state_folder
 from maxpool.app import takeover
+from maxpool.app.takeover import Taken
 from maxpool.config.load import load
 from maxpool.config.model import Config
 from maxpool.errors import ConfigError, StateError
+from maxpool.service.mirror import Teller
+from tests.make import lease
+from tests.rig import rig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +55,24 @@ def test_any_other_reason_is_told_with_what_to_do(before):
     with pytest.raises(StateError), takeover.offer():
         raise StateError("the folder is gone", "Make it anew")
     assert heard(before) == {"failed": "the folder is gone. Make it anew"}
+
+
+async def test_a_process_before_that_hangs_holds_its_slots_no_longer_than_it_may(monkeypatch):
+    monkeypatch.setattr(takeover, "LAST_WORD_S", 0.1)
+    mine, theirs = socket.socketpair()
+    mine.setblocking(False)
+    async with rig() as before, rig() as it:
+        theirs_channel = await Channel(theirs).open()
+        teller = Teller(before.proxy.pool, before.proxy.stats, theirs_channel.say)
+        lease(before.proxy.pool, before.proxy.clock.now(), "s")
+        teller.begin()
+        teller.open()
+        taken = Taken(lock=FolderLock(-1), lifeline=None, sockets=[], channel=Channel(mine))
+        await taken.begin(it.proxy)
+        assert len(it.proxy.pool.running) == 1
+        await taken.ended(5.0, asyncio.Event())
+        assert it.idle()
+        await theirs_channel.aclose()
 
 
 def test_an_ordinary_start_has_no_offer(monkeypatch):

@@ -324,6 +324,48 @@ async def test_stopping_afterwards_ends_the_new_one_and_the_first_process_with_i
         lock_state_folder(one.state).release()
 
 
+async def test_what_the_old_process_still_learns_is_saved_though_the_new_one_stops(tmp_path):  # S18
+    async with gated(tmp_path) as (one, gate):
+        async with serving(one) as (running, rig):
+            gate.close()
+            answer = asyncio.ensure_future(rig.post())
+            await until(lambda: gate.held)
+            await handed_over(one)
+            stopped = asyncio.ensure_future(running.end())
+            await asyncio.wait({stopped}, timeout=1.0)
+            gate.open()
+            assert (await answer).whole
+            assert await stopped == 0
+        async with serving(one) as (running, rig):
+            total = (await rig.state("a"))["total"]
+            assert (total["requests"], total["tokens_out"] > 0) == (1, True)
+            assert await running.end() == 0
+
+
+async def test_what_a_kept_connection_asks_of_the_old_process_is_not_lost(tmp_path):  # O5
+    async with place(tmp_path) as one, serving(one) as (running, rig):
+        reader, writer = await asyncio.open_connection("127.0.0.1", rig.server.port)
+        key = (one.state / "admin.key").read_bytes().strip()
+
+        async def asks(verb: bytes) -> int:
+            writer.write(
+                b"POST /admin/%b HTTP/1.1\r\nhost: 127.0.0.1\r\nx-maxpool-admin-key: %b\r\n"
+                b"content-type: application/json\r\ncontent-length: 2\r\n\r\n{}" % (verb, key)
+            )
+            head = await reader.readuntil(b"\r\n\r\n")
+            size = int(head.partition(b"content-length: ")[2].split(b"\r\n")[0])
+            await reader.readexactly(size)
+            return int(head.split()[1])
+
+        handing = asyncio.ensure_future(handed_over(one))
+        while await asks(b"resume") == 200:
+            assert not handing.done()
+        await handing
+        assert await asks(b"stop") == 202
+        writer.close()
+        assert await running.end(None) == 0
+
+
 async def test_a_refresh_that_is_due_in_both_is_sent_once(tmp_path, monkeypatch):  # T3
     people = (plan("juniper"),)
     async with logins.world(tmp_path, monkeypatch, *people) as one:
@@ -473,3 +515,21 @@ async def test_a_stop_during_a_hand_over_stops(tmp_path):  # O5
         with suppress(ProcessLookupError), pytest.raises(ProcessLookupError):
             os.kill(int(stuck.read_text()), 0)
         assert not (one.state / "server.json").exists()
+
+
+async def test_a_terminal_that_is_gone_harms_nobody(tmp_path):  # O5
+    async with gated(tmp_path) as (one, gate), serving(one) as (running, rig):
+        running.process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+        gate.close()
+        answer = asyncio.ensure_future(rig.post())
+        await until(lambda: gate.held)
+        new = (await handed_over(one))["pid"]
+        assert who(one) == (new, new)
+        stopped = asyncio.to_thread(say, tmp_path, "stop", "--config", str(one.config))
+        stopping = asyncio.ensure_future(stopped)
+        await asyncio.wait({stopping}, timeout=0.5)
+        gate.open()
+        assert (await answer).whole
+        assert (await stopping).exit_code == 0
+        async with asyncio.timeout(30):
+            assert await running.process.wait() == 0

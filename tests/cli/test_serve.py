@@ -46,6 +46,15 @@ def test_what_the_server_says_later_is_printed_as_it_is(config, capsys):
     assert capsys.readouterr().out == "A notice.\n"
 
 
+def test_words_that_nobody_can_hear_are_not_said_twice(config, monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        announced(load(config), config, "A notice.")
+        announced(load(config), config, "Another.")
+
+
 def test_the_command_line_reaches_the_server(config, monkeypatch):
     seen: list[Loaded] = []
 

@@ -8,9 +8,9 @@ from typing import Any, get_args
 import pytest
 
 import maxpool
-from maxpool import Lease, LeaseRequest, Outcome, TokenUsage
+from maxpool import Lease, LeaseRequest, Outcome, Pool, TokenUsage
 from maxpool.core.view import outcome_class, outcome_text
-from tests.make import NOW, lease, pool
+from tests.make import NOW, account, lease, pool
 
 OUTCOMES = get_args(Outcome)
 
@@ -65,6 +65,11 @@ def test_only_the_model_of_a_request_must_be_known():
 def test_lease_ids_are_never_used_twice():
     p = pool("a")
     assert len({lease(p).id for _ in range(50)}) == 50
+
+
+def test_two_processes_that_began_in_one_second_give_different_lease_ids():
+    first, second = (Pool([account("a")], now=NOW + begun) for begun in (0.1, 0.9))
+    assert lease(first).id != lease(second).id
 
 
 def test_every_public_name_can_be_had():
