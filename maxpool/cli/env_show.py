@@ -34,6 +34,8 @@ def main(
 ) -> int:
     """Print the environment for a shell, or as JSON; returns the exit code."""
     found = peek(config_file)
+    if config_file is not None and not config_file.exists():
+        sys.stderr.write(f"There is no {config_file}: these are the defaults.\n")
     if port is not None:
         found = replace(found, port=port)
     token = _token(found, show_key=show_key)

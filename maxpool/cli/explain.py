@@ -90,7 +90,7 @@ def _past(server: Control, request: str | None) -> dict[str, Any]:
         latest = server.get("/decisions", kind="messages", limit=1)["decisions"]
         if not latest:
             raise MaxpoolError(
-                "there was no request yet",
+                "this server has had no request since it started",
                 "Send one, or ask what would happen: maxpool explain --model NAME",
             )
         request = str(latest[0]["request_id"])

@@ -218,9 +218,9 @@ def _because(one: Document, before: Sequence[Document]) -> str:
 def _ended(one: Document) -> str:
     waited = f"After {_span(one['waited_s'])} in the queue: " if one["waited_s"] >= 0.1 else ""
     if one["outcome"] is None:
-        return f"{waited}Its answer still runs."
+        return f"{waited}{'its' if waited else 'Its'} answer still runs."
     took = _span(max(one["ended_at"] - one["at"], 0.0))
-    return f"{waited}It ended with {_words(one['outcome'])} after {took}."
+    return f"{waited}{'it' if waited else 'It'} ended with {_words(one['outcome'])} after {took}."
 
 
 def _refused(found: Document) -> str:

@@ -37,7 +37,11 @@ def command() -> None:
     help="The most urgent its requests may claim to be; 0 is first.",
 )
 @click.option(
-    "--model", "models", multiple=True, metavar="NAME", help="Only this model, or pattern with *."
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="A model it may ask for, or a pattern with *; several times for more. Default: all.",
 )
 @click.option("--profile", metavar="NAME", help="The profile of all its requests.")
 @click.option("--requests", type=click.IntRange(1), help="Most of its requests at once.")

@@ -5,7 +5,6 @@ at what depends on more than one key. No secret is ever held here, only where it
 """
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
@@ -14,6 +13,7 @@ from maxpool.config.fields import (
     AuthHeader,
     BaseUrl,
     Count,
+    Day,
     DurationOrZero,
     EventName,
     FilePath,
@@ -74,7 +74,7 @@ class AccountConfig(Section):
     secret: SecretReference | None = None
     oauth: Name | None = None
     config_dir: FilePath | None = None
-    terms_accepted: Annotated[date, Field(strict=False)] | None = None
+    terms_accepted: Day | None = None
     base_url: BaseUrl | None = None
     allow_http: bool = False
     format: Annotated[Literal["anthropic"], BeforeValidator(_format)] = "anthropic"
@@ -132,4 +132,4 @@ class ClientKeyConfig(Section):
     profile: Word | None = None
     requests: Count | None = None
     max_wait_s: DurationOrZero | None = None
-    expires: Annotated[date, Field(strict=False)] | None = None
+    expires: Day | None = None

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import shlex
+from contextlib import suppress
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -101,6 +103,19 @@ def _key_price(text: str) -> str:
 
 
 KeyPrice = Annotated[str, AfterValidator(_key_price)]
+
+
+def _day(value: object) -> date:
+    """A day as TOML or text writes it; no number, which would count as seconds since 1970."""
+    with suppress(ValueError):
+        if isinstance(value, str):
+            return date.fromisoformat(value)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
+    raise wrong("must be a day such as 2026-12-31")
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 HttpClient = Literal["builtin", "httpx"]
 Strategy = Literal[
     "cost",
@@ -163,14 +178,19 @@ def _network(text: str) -> str:
 
 
 def _origin(text: str) -> str:
+    """As browsers write it, who name no usual port (WHATWG URL standard, 4.7)."""
     parts = urlsplit(text)
+    usual = {"http": ":80", "https": ":443"}.get(parts.scheme)
     if (
-        parts.scheme not in ("http", "https")
+        usual is None
         or not parts.netloc
         or f"{parts.scheme}://{parts.netloc}" != text
+        or parts.netloc.endswith((usual, ":"))
+        or re.search(r"[@*\s]", parts.netloc)
     ):
         raise wrong(
-            'must be one exact origin such as "https://tool.example", without path or wildcard'
+            'must be one exact origin such as "https://tool.example", without path, wildcard or '
+            "usual port"
         )
     return text.lower()
 

@@ -124,7 +124,7 @@ def _read(path: Path) -> str:
     except FileNotFoundError:
         message, hint = (
             "there is no such file",
-            "name another, or create it from config.example.toml",
+            "add an account: `maxpool login NAME --api-key` makes it (or name another file)",
         )
     except UnicodeDecodeError:
         message, hint = "is not UTF-8 text", "save it as UTF-8"

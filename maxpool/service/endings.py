@@ -205,9 +205,9 @@ class Endings:
         log.info("request %s ends with %d: %s", job.request_id, answer.status, tried)
         if not down.started:
             extra = self._ours(job, trail)
-            known = {name.lower() for name, _ in answer.headers}
-            added = tuple(h for h in extra if h[0] not in known)
-            await down.answer(replies.Answer(answer.status, (*answer.headers, *added), answer.body))
+            known = {name for name, _ in extra}
+            theirs = (h for h in answer.headers if h[0].lower() not in known)
+            await down.answer(replies.Answer(answer.status, (*theirs, *extra), answer.body))
             return
         if down.promised == JSON:
             down.abort()  # it cannot be an error any more, and must not look like an answer

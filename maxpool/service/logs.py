@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SECRETS = re.compile(
     r"(sk-[A-Za-z]{2,5}-|mpk-)[A-Za-z0-9_\-]{4,}"
-    r"|((?:authorization|x-api-key|x-maxpool-key|x-maxpool-admin-key|cookie)['\"]?\s*[:=,]\s*(?:b?['\"])?(?:bearer\s+)?)"
+    r"|((?:authorization|x-api-key|x-maxpool-key|x-maxpool-admin-key|cookie)['\"]?\s*[:=,]\s*(?:b?['\"])?(?:(?:bearer|basic)\s+)?)"
     r"[^\s'\",;)]+"
     r"|(bearer\s+)[A-Za-z0-9._~+/=\-]{8,}"
     r"|(://)[^/\s@'\"]+(?=@)",  # a proxy's name and password
@@ -46,9 +46,8 @@ class Redact(logging.Filter):
         """Rewrite the record; never drops one."""
         text = record.getMessage()
         if record.name == "asyncio" and record.levelno >= logging.ERROR:
-            text = text.partition("\n")[0].partition("(")[
-                0
-            ]  # beyond that it shows what things hold
+            # Beyond that it shows what things hold.
+            text = text.partition("\n")[0].partition("(")[0]
         record.msg, record.args = redacted(text), None
         if record.exc_info and record.exc_info[1] is not None:
             record.exc_text = whereabouts(record.exc_info[1])

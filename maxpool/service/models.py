@@ -53,13 +53,13 @@ class ModelList:
     destinations: Mapping[str, Destination]
     known: dict[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
 
-    async def offered(self, program: str | None) -> list[str]:
-        """Model ids that enabled accounts offer to that program, sorted, without doubles."""
+    async def offered(self, program: str | None, profile: str | None = None) -> list[str]:
+        """Model ids that enabled accounts offer to that program and profile, sorted, without doubles."""
         found: set[str] = set()
         asked: set[str] = set()
         for state in list(self.pool.states.values()):
             account = state.account
-            probe = LeaseRequest("", program=program, format=account.format)
+            probe = LeaseRequest("", program=program, format=account.format, profile=profile)
             if not state.enabled or mismatch(account, probe) not in (None, Reason.MODEL):
                 continue
             if account.models:

@@ -90,11 +90,17 @@ class WaitingRoom:
         return await self._park(request, size, found)
 
     def _room(self, client_key: str | None, size: int) -> bool:
-        """Whether a body may wait as well: all within the bound, each client key within its share."""
-        whole = self.limits.queue_bytes
-        share = self.pool.queue.share(client_key, whole)
+        """Whether a body may wait as well: all within the bound, each client key within its share.
+
+        Whoever just lost its place to it takes no room any more.
+        """
+        queue = self.pool.queue
+        whole, share = self.limits.queue_bytes, queue.share(client_key, self.limits.queue_bytes)
+        leaving = [self.parked[each] for each in queue.displaced if each in self.parked]
+        freed = sum(each.size for each in leaving)
         own = self.bytes_of.get(client_key, 0)
-        return self.bytes + size <= whole and own + size <= share
+        own -= sum(each.size for each in leaving if each.request.client_key == client_key)
+        return self.bytes - freed + size <= whole and own + size <= share
 
     def _count(self, client_key: str | None, size: int) -> None:
         self.bytes += size

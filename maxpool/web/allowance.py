@@ -7,7 +7,7 @@ is the pool's decision; how many requests a key has at once is counted by the gu
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,8 @@ from maxpool.errors import RequestError
 if TYPE_CHECKING:
     from maxpool.config.account import ClientKeyConfig
     from maxpool.core.lease import LeaseRequest
+
+_DAY_S: Final = 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +54,7 @@ def allowance_of(key: ClientKeyConfig) -> Allowance:
     """What the config says of a key; `EVERYTHING` itself where it says nothing."""
     until = None
     if key.expires is not None:  # the whole day counts, wherever on Earth it is that day in UTC
-        after = datetime.combine(key.expires, time(), UTC) + timedelta(days=1)
-        until = after.timestamp()
+        until = datetime.combine(key.expires, time(), UTC).timestamp() + _DAY_S
     limits = Allowance(
         priority=key.priority,
         models=key.models,

@@ -72,4 +72,8 @@ def _place(peer: str) -> str:
         address = ip_address(peer.partition("%")[0])
     except ValueError:
         return peer
-    return str(ip_network((int(address) >> 64 << 64, 64))) if address.version == 6 else peer
+    if address.version == 4:
+        return peer
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((int(address) >> 64 << 64, 64)))

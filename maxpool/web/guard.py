@@ -53,6 +53,10 @@ _WITHOUT_KEY = (
     "This maxpool needs a client key: send it as `x-api-key` or as a bearer (ANTHROPIC_AUTH_TOKEN). "
     "`maxpool env` shows how."
 )
+_WITH_ANOTHER_KEY = (
+    "The key in this request is none of this maxpool's client keys (it is looked for in `x-maxpool-key`, "
+    "`x-api-key` and the bearer, in this order). `maxpool env` shows one, `maxpool keys add` makes one."
+)
 _WITH_OWN_LOGIN = (
     "This maxpool needs a client key, and your own login is none: send the key beside it as "
     "`x-maxpool-key` (ANTHROPIC_CUSTOM_HEADERS). `maxpool env --own-login` shows how."
@@ -258,13 +262,13 @@ class Guard:
         if scope["path"] in OPEN_PATHS:
             return found
         if rules.require_key:
-            own = found is None and wire_headers.own_login(fields) is not None
-            if sent and not own:
+            own = wire_headers.own_login(fields) if found is None else None
+            if sent and sent != own:
                 self._bound_guesses(scope, found)
             if found is None:
-                raise RequestError(
-                    401, "authentication_error", _WITH_OWN_LOGIN if own else _WITHOUT_KEY
-                )
+                lacks = _WITH_ANOTHER_KEY if sent else _WITHOUT_KEY
+                message = _WITH_OWN_LOGIN if own is not None and sent == own else lacks
+                raise RequestError(401, "authentication_error", message)
         if found is not None and found in rules.allowances:
             self._check_expiry(rules.allowances[found])
         return found

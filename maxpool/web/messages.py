@@ -69,7 +69,7 @@ class Messages:
         except RequestError as error:
             forwarder.stats.refused(error.status)
             await down.answer(_error(error, request_id))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer  # noqa: BLE001 - the last line of defence: answered and logged
+        except Exception as error:  # noqa: BLE001 - the last line of defence: answered and logged
             # Kind and place only: the text of a foreign exception may quote what was asked.
             log.error("request %s failed inside maxpool: %s", request_id, describe(error))  # noqa: TRY400
             forwarder.stats.internal_errors += 1

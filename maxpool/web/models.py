@@ -39,7 +39,9 @@ class Models:
         return Response(model(name), media_type="application/json")
 
     async def _offered(self, request: Request) -> Sequence[str]:
-        """What the accounts offer to this program, and its key may ask for."""
-        offered = await self.listing.offered(program_of(request.state.fields))
+        """What the accounts offer to this program and profile, and its key may ask for."""
+        fields: dict[str, str] = request.state.fields
         allowed: Allowance = request.state.allowance
+        profile = allowed.profile or fields.get("x-maxpool-profile")
+        offered = await self.listing.offered(program_of(fields), profile)
         return [name for name in offered if allowed.offers(name)]

@@ -28,6 +28,13 @@ def test_own_logins_are_named_in_it_and_a_warning_goes_elsewhere(capsys):
     assert said.err == f"{OFF}\n"
 
 
+def test_a_named_file_that_is_not_there_is_told_elsewhere(capsys, tmp_path):
+    assert main("bash", config_file=tmp_path / "typo.toml") == 0
+    said = capsys.readouterr()
+    assert "typo.toml: these are the defaults" in said.err
+    assert said.out.startswith("# Claude Code through maxpool")
+
+
 def test_as_json_it_prints_nothing_else(capsys):
     main(port=4000, as_json=True)
     assert json.loads(capsys.readouterr().out)["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:4000"

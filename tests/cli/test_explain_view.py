@@ -165,7 +165,7 @@ def test_several_tries_are_told_one_by_one():
     shown = text(told(request(first, second)))
     assert shown.startswith("b answered after 1.5 s; tried before: a (transient failure).")
     assert "Try 1 of 2: a, because" in shown
-    assert "After 2.0 s in the queue: It ended with success" in shown
+    assert "After 2.0 s in the queue: it ended with success" in shown
 
 
 def test_a_refusal_tells_the_reasons_by_number():

@@ -1,7 +1,9 @@
+from datetime import date
+
 import pytest
 from pydantic import ValidationError
 
-from maxpool.config.account import AccountConfig
+from maxpool.config.account import AccountConfig, ClientKeyConfig
 
 
 def test_an_id_stays_the_same_while_name_and_kind_do():
@@ -52,3 +54,14 @@ def test_what_an_upstream_needs_of_its_own_is_off_unless_it_is_named():
 def test_a_number_out_of_range_is_refused(wrong):
     with pytest.raises(ValidationError):
         AccountConfig.model_validate({"name": "a", **wrong})
+
+
+@pytest.mark.parametrize("day", [date(2026, 12, 31), "2026-12-31"])
+def test_a_key_ends_with_a_day(day):
+    assert ClientKeyConfig(name="a", expires=day).expires == date(2026, 12, 31)
+
+
+@pytest.mark.parametrize("day", ["tomorrow", "2026-02-30", 0, 86400, 1.5, True])
+def test_what_is_no_day_is_told_how_one_is_written(day):
+    with pytest.raises(ValidationError, match="must be a day such as 2026-12-31"):
+        ClientKeyConfig(name="a", expires=day)

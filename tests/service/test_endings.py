@@ -106,6 +106,13 @@ async def test_what_the_upstream_said_is_passed_on_as_it_came(outcome, status):
     assert case.head[b"content-length"] == b"%d" % len(UPSTREAMS)
 
 
+async def test_what_is_passed_on_bears_this_servers_own_number_of_the_request():
+    headers = ((b"X-Request-Id", b"theirs"), (b"request-id", b"req_1"))
+    case = await Case().give_up(RequestRejected(400), 400, headers)
+    assert case.head == case.head | {b"x-request-id": b"r1", b"request-id": b"req_1"}
+    assert b"X-Request-Id" not in case.head
+
+
 @pytest.mark.parametrize(
     ("wait", "kept"), [(b"60", True), (b"61", False), (b"Fri, 1 Jan", False), (b"9" * 5000, False)]
 )

@@ -26,6 +26,7 @@ SECRETS = [
     "mpk-AbCdEf123456",
     "http://me:topsecret@proxy.example:8080",
     "x-maxpool-admin-key: topsecret",
+    "authorization: Basic topsecret",
 ]
 
 

@@ -51,3 +51,14 @@ async def test_a_program_is_offered_only_what_it_may_use():
     async with rig(plan("p"), key("k"), entries=entries) as it:
         assert listed(await it.get("/v1/models")) == ["for-all"]
         assert listed(await it.get("/v1/models", CLAUDE_CODE)) == ["for-all", "for-claude-code"]
+
+
+async def test_a_profile_is_offered_what_its_accounts_serve():
+    entries = {
+        "a": {"models": {"for-batches": "m"}, "profiles": ["batch"]},
+        "b": {"models": {"for-all": "m"}},
+    }
+    async with rig(key("a"), key("b"), entries=entries) as it:
+        assert listed(await it.get("/v1/models")) == ["for-all"]
+        both = ["for-all", "for-batches"]
+        assert listed(await it.get("/v1/models", {"x-maxpool-profile": "batch"})) == both

@@ -201,6 +201,19 @@ async def test_who_loses_its_place_to_a_more_urgent_request_hears_it_at_once(): 
     assert room.empty()
 
 
+async def test_who_takes_a_place_takes_its_bytes_too():  # Q4
+    room = Room(queue_limit=1, queue_bytes=15)
+    held = await room.take()
+    late = room.join(priority=5)
+    await asyncio.sleep(0)
+    urgent = room.join()
+    assert isinstance(await asyncio.wait_for(late, 1), Refusal)
+    assert not urgent.done()
+    room.give_back(held)
+    assert isinstance(await urgent, Lease)
+    assert room.empty()
+
+
 async def test_without_keys_one_person_has_the_whole_queue():  # Q4
     room = Room(queue_bytes=40)
     await room.take()

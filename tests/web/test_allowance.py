@@ -33,6 +33,11 @@ def test_what_the_config_says_of_a_key_is_what_it_may_do():
     assert found.until == datetime(2027, 1, 1, tzinfo=UTC).timestamp(), "all of its last day counts"
 
 
+def test_the_last_day_of_the_calendar_is_a_day_like_any_other():
+    never = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+    assert allowance_of(key(expires=date.max)).until == never + 86400.0
+
+
 def test_only_its_models_may_be_asked_for_and_the_key_is_named():  # X9
     allowed = Allowance(name="laptop", models=("claude-haiku-*", "claude-opus-4-8"))
     for model in ("claude-opus-4-8", "claude-haiku-4-5"):

@@ -44,6 +44,13 @@ def test_one_household_is_one_address():
     assert of.wait_s("fe80::1%eth0", None, 1.0) is None
 
 
+def test_an_address_that_came_through_a_socket_of_ipv6_is_the_address_it_is():
+    of = Attempts()
+    guess(of, f"::ffff:{FAR}")
+    assert of.wait_s(FAR, None, 1.0) is not None
+    assert of.wait_s("::ffff:192.0.2.8", None, 1.0) is None
+
+
 def test_what_is_known_of_addresses_is_bounded():
     of = Attempts()
     for n in range(2 * MAX_ADDRESSES):

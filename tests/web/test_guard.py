@@ -24,7 +24,7 @@ class Door:
 
     def __init__(self, **rules) -> None:
         self.inside: list[dict[str, Any]] = []
-        self.status = 0
+        self.status, self.body = 0, b""
         self.fields: dict[bytes, bytes] = {}
         self.clock = HandClock(NOW)
         self.guard = Guard(self.app, Rules(**rules), lambda: "id-1", self.clock)
@@ -36,6 +36,7 @@ class Door:
     async def send(self, message) -> None:
         self.status = message.get("status", self.status)
         self.fields = dict(message.get("headers", self.fields.items()))
+        self.body = message.get("body", b"")
 
     async def receive(self):
         return {"type": "http.request", "body": b""}
@@ -251,6 +252,15 @@ async def test_where_a_key_is_required_and_none_exists_nobody_gets_in():
     assert await door.knock(path="/healthz") == 200
 
 
+async def test_a_wrong_key_is_told_from_none():
+    door = Door(keys=KEY, require_key=True)
+    await door.knock()
+    assert b"needs a client key" in door.body
+    for wrong in ({"x_api_key": "k2"}, {"authorization": "Bearer k2"}):
+        await door.knock(**wrong)
+        assert b"none of this maxpool's client keys" in door.body
+
+
 async def test_a_clients_own_login_is_no_key_and_it_is_told_where_a_key_goes():
     door = Door(keys=KEY, require_key=True)
     assert await door.knock(authorization="Bearer sk-ant-oat01-mine") == 401
@@ -333,6 +343,16 @@ async def test_wrong_keys_from_afar_are_looked_at_at_a_bounded_rate():
     assert await door.knock(x_api_key="k1") == 200, "this machine is not concerned"
     door.clock.advance(WINDOW_S)
     assert await door.knock(path="/admin/x", **far, x_maxpool_admin_key="admin") == 200
+
+
+async def test_a_login_beside_wrong_keys_makes_them_no_fewer():
+    door = Door(keys=KEY, require_key=True)
+    far = {"peer": "192.0.2.7", "authorization": "Bearer sk-ant-oat01-mine"}
+    assert [await door.knock(**far) for _ in range(WRONG_KEYS + 1)] == [401] * (WRONG_KEYS + 1)
+    for header in ("x_maxpool_key", "x_api_key"):
+        door.clock.advance(WINDOW_S)
+        wrong = [await door.knock(**far, **{header: f"no {n}"}) for n in range(WRONG_KEYS + 1)]
+        assert wrong == [401] * WRONG_KEYS + [429]
 
 
 def test_the_limits_of_the_config_are_the_rules():
