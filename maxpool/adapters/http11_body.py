@@ -8,6 +8,7 @@ Decoding (gzip and the like) is not done: bodies stay as they came.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import httptools
@@ -158,7 +159,7 @@ class Body:
         self._source: Source | None = source
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False
-        self._cut: StreamCut | None = None
+        self._cut: Callable[[], StreamCut] | None = None
 
     @property
     def is_awaited(self) -> bool:
@@ -171,8 +172,11 @@ class Body:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def end(self, cut: StreamCut | None) -> None:
-        """Nothing follows: the body is complete, or `cut` short."""
+    def end(self, cut: Callable[[], StreamCut] | None) -> None:
+        """Nothing follows: the body is complete, or short of what `cut` makes.
+
+        Made anew each time: one that is kept names whoever it was raised to, and they name the body.
+        """
         self._ended = True
         self._cut = cut
         self.wake()
@@ -196,7 +200,7 @@ class Body:
                 source.taken()
             return data
         if self._cut is not None:
-            raise self._cut
+            raise self._cut()
         self._settle()
         raise StopAsyncIteration
 
@@ -205,7 +209,7 @@ class Body:
         if not self._ended and self._source is not None:
             self._source.abort()
         elif self.chunks and self._cut is None:
-            self._cut = StreamCut("reset", "closed on our side")
+            self._cut = partial(StreamCut, "reset", "closed on our side")
         self.chunks.clear()
         self._settle()
 

@@ -8,6 +8,7 @@ leave a connection open. It knows neither URLs nor proxies, and does not choose 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from maxpool.adapters.http11_body import Body, Decoder, decoder
@@ -316,5 +317,5 @@ class Connection(asyncio.Protocol):
         body, self._body = self._body, None
         self._decoder = self._timer = self._unsent = None
         if body is not None:
-            body.end(StreamCut(cut or kind, detail))
+            body.end(partial(StreamCut, cut or kind, detail))
         self._answer(Unreachable(kind=kind, detail=detail, sent=self._sent))

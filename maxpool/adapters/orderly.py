@@ -83,6 +83,8 @@ class OrderlyProtocol(HttpToolsProtocol):
         self.pipeline.clear()
         if self.running is not None:
             self.forget(self.running)
+        # Each of these names the connection: only the collector would end that, some ten KB later.
+        self.running = self.cycle = self.scope = self.parser = self._lingering = None  # type: ignore[assignment]
 
     def forget(self, cycle: RequestResponseCycle) -> None:
         """Nobody is there to read this answer."""

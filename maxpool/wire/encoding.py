@@ -64,10 +64,11 @@ class _Brotli:
         parts: list[bytes] = []
         while max_length > 0:
             step = min(max_length, _BROTLI_STEP)
-            parts.append(self._stream.process(data, output_buffer_limit=step))
-            max_length -= len(parts[-1])
+            part = self._stream.process(data, output_buffer_limit=step)
+            parts.append(part)
+            max_length -= len(part)
             data = b""
-            if self.eof or self._stream.can_accept_more_data():
+            if self.eof or not part:  # one call need not give out all there is, and none says so
                 break
         return b"".join(parts)
 

@@ -133,7 +133,7 @@ def _parse(block: bytes) -> Event | None:
     """One event's lines; None when it has no data (a comment, a bare name)."""
     if block[:7] == b"event: ":
         end = block.find(b"\n")
-        if end > 0 and block[end : end + 7] == b"\ndata: " and block.find(b"\n", end + 7) < 0:
+        if end > 7 and block[end : end + 7] == b"\ndata: " and block.find(b"\n", end + 7) < 0:
             raw = block[7:end]
             return Event(_NAMES.get(raw) or raw.decode("utf-8", "replace"), block[end + 7 :])
     return _parse_lines(block)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -164,11 +167,25 @@ async def test_a_waiting_reader_is_woken_by_bytes_and_by_the_end():
 async def test_a_cut_comes_after_all_that_arrived_and_stays():
     body = Body(Origin(), endless=False)
     body.chunks.append(b"a")
-    body.end(StreamCut("truncated"))
+    body.end(partial(StreamCut, "truncated"))
     assert await anext(body) == b"a"
     for _ in range(2):
         with pytest.raises(StreamCut, match="truncated"):
             await anext(body)
+
+
+async def test_a_cut_body_is_let_go_by_its_last_reader():
+    gc.collect()
+    gc.disable()
+    try:
+        body = Body(Origin(), endless=False)
+        body.end(partial(StreamCut, "truncated"))
+        with suppress(StreamCut):
+            await anext(body)
+        del body
+        assert not [one for one in gc.get_objects() if isinstance(one, Body)]
+    finally:
+        gc.enable()
 
 
 async def test_closing_gives_a_complete_body_back_and_drops_any_other():

@@ -37,9 +37,15 @@ async def test_every_fault_ends_as_the_matrix_says(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("line", "form"), CASES)
+async def test_every_fault_ends_the_same_whichever_http_client_asks(line, form):  # R2, R3, R4, R5
+    assert await play(line, form, key, "httpx") == line.end_of(form)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.play.__name__)
 async def test_every_scene_ends_as_the_matrix_says(scene, tmp_path):  # R10, R11, R14, Q8, O3, O5
-    await scene.play(tmp_path)
+    await scene.play(tmp_path, "builtin")
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ from tests.faults.tap import Tap
 from tests.rig import MODEL, ask, key, rig, until
 
 if TYPE_CHECKING:
+    from maxpool.config.fields import HttpClient
     from maxpool.sim.faults import Fault
     from maxpool.sim.requests import SimRequest
     from tests.faults.tap import Visit
@@ -200,12 +201,13 @@ class Report:
         )
 
 
-async def run(world: World, count: int, seed: int) -> Report:
+async def run(world: World, count: int, seed: int, client: HttpClient = "builtin") -> Report:
     """Requests in that world until `count` faults have happened; `Report.wrong` says what went wrong."""
+    sections = {**SECTIONS, "upstream": {**SECTIONS["upstream"], "client": client}}
     chance, tap = random.Random(f"{world}:{seed}"), Tap()
     lots = Lots(random.Random(f"lots:{world}:{seed}"), world)
     report = Report(world)
-    async with rig(*(key(name) for name in "abc"), sim=SETTINGS, tap=tap, **SECTIONS) as it:
+    async with rig(*(key(name) for name in "abc"), sim=SETTINGS, tap=tap, **sections) as it:
         loop = asyncio.get_running_loop()
         it.sim.disturb(lots)
         began, tasks = loop.time(), len(asyncio.all_tasks())

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from maxpool.config.fields import HttpClient
     from maxpool.core.state import AccountState
     from maxpool.sim.plans import SimAccount
     from tests.faults.lines import Form, Line
@@ -29,13 +30,18 @@ NEAR_S = 1.5
 ASKED = LeaseRequest(MODEL, program="claude-code")
 
 
-async def play(line: Line, form: Form, kind: Callable[[str], SimAccount] = key) -> End:
-    """How a request of that form really ends with three accounts of that kind.
+async def play(
+    line: Line,
+    form: Form,
+    kind: Callable[[str], SimAccount] = key,
+    client: HttpClient = "builtin",
+) -> End:
+    """How a request of that form really ends with three accounts of that kind, asked by that client.
 
     Raises AssertionError when anything was left behind.
     """
     tap, expected = Tap(), line.end_of(form)
-    async with rig(*map(kind, "abc"), tap=tap, **sections_of(line)) as it:
+    async with rig(*map(kind, "abc"), tap=tap, **sections_of(line, client)) as it:
         await it.status()  # what a connection keeps beside it is there before anything is counted
         tasks = len(asyncio.all_tasks())
         for hit in line.hits:
@@ -52,10 +58,14 @@ async def play(line: Line, form: Form, kind: Callable[[str], SimAccount] = key) 
         return end
 
 
-def sections_of(line: Line) -> dict[str, Any]:
+def sections_of(line: Line, client: HttpClient) -> dict[str, Any]:
     """The config of a line, in which `c` stands behind `b`."""
-    entries = line.sections.get("entries", {})
-    return {**line.sections, "entries": {"c": {"priority": 2}, **entries}}
+    given = {name: line.sections.get(name, {}) for name in ("entries", "upstream")}
+    return {
+        **line.sections,
+        "entries": {"c": {"priority": 2}, **given["entries"]},
+        "upstream": {**given["upstream"], "client": client},
+    }
 
 
 def seen(got: Got) -> str:

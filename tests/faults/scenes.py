@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maxpool.adapters.server import Server
 from maxpool.sim import faults
@@ -20,10 +21,12 @@ from tests.faults.tap import Tap
 from tests.rig import ask, key, request_bytes, rig, until
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from maxpool.config.fields import HttpClient
     from maxpool.sim.faults import Fault
+    from tests.claims.test_operations import Place
     from tests.rig import Got, Rig, Wire
 
 STREAMS = 100
@@ -45,18 +48,18 @@ STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One scene; its words are the table's, its `play` proves them in a folder of its own."""
+    """One scene; its words are the table's, its `play` proves them in a folder of its own, with that client."""
 
     happens: str
     sees: str
     fate: str
-    play: Callable[[Path], Awaitable[None]]
+    play: Callable[[Path, HttpClient], Awaitable[None]]
 
 
 # -- clients ---------------------------------------------------------------------------------------
 
 
-async def slow_client(_: Path) -> None:
+async def slow_client(_: Path, http: HttpClient) -> None:
     """Twelve megabytes go to a client that takes its time; hardly any of it waits here."""
     event = DELTA % (b"x" * 8000)
 
@@ -69,7 +72,10 @@ async def slow_client(_: Path) -> None:
         writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(STOP), STOP))
         await one.left(reader)
 
-    async with peer(script) as one, rig(key("a"), entries={"a": {"base_url": one.url}}) as it:
+    async with (
+        peer(script) as one,
+        rig(key("a"), entries={"a": {"base_url": one.url}}, upstream={"client": http}) as it,
+    ):
         client = await it.connect(receive_buffer=8192)
         await client.send(request_bytes(connection="close"))
         parts: list[bytes] = []
@@ -83,7 +89,7 @@ async def slow_client(_: Path) -> None:
         await until(it.idle)
 
 
-async def stalled_client(_: Path) -> None:
+async def stalled_client(_: Path, http: HttpClient) -> None:
     """A client that takes nothing is dropped after its deadline, and upstream with it."""
 
     async def script(one, reader, writer):
@@ -101,6 +107,7 @@ async def stalled_client(_: Path) -> None:
             entries={"a": {"base_url": one.url}},
             server={"stall": 0.3},
             queue={"heartbeat": 0.1},
+            upstream={"client": http},
         ) as it,
     ):
         client = await it.connect(receive_buffer=4096)
@@ -122,11 +129,12 @@ PHASES: tuple[tuple[str, Fault | None], ...] = (
 )
 
 
-async def leaving_client(_: Path) -> None:
+async def leaving_client(_: Path, http: HttpClient) -> None:
     """A client that resets its connection, in each phase of a request."""
     for phase, fault in PHASES:
         slow = {"backoff_s": (30.0, 30.0)} if phase == "between two tries" else {}
-        async with rig(key("a"), key("b"), pool={"slots_per_key": 1}, limits=slow) as it:
+        sections: dict[str, Any] = {"pool": {"slots_per_key": 1}, "upstream": {"client": http}}
+        async with rig(key("a"), key("b"), limits=slow, **sections) as it:
             if fault is not None:
                 it.sim.inject(fault, "a")
             await _leave(it, phase)
@@ -167,10 +175,10 @@ async def asked(it: Rig) -> Wire:
 # -- restarts and signals --------------------------------------------------------------------------
 
 
-async def upstream_restart(_: Path) -> None:
+async def upstream_restart(_: Path, http: HttpClient) -> None:
     """The upstream goes away for half a second in the middle of forty answers."""
     tap = Tap()
-    async with rig(sim=PACED, pool={"network": "100ms"}, tap=tap) as it:
+    async with rig(sim=PACED, pool={"network": "100ms"}, tap=tap, upstream={"client": http}) as it:
         before = [asyncio.ensure_future(it.post(ask(f"{n}"))) for n in range(40)]
         await until(lambda: sum(visit.sent.count(b"_delta") > 2 for visit in tap.visits) >= 10)
         port = it.upstream.port
@@ -194,9 +202,9 @@ def broken_after_content(got: Got) -> bool:
     return (got.cut or told) and "content_block_delta" in got.events
 
 
-async def sigterm(folder: Path) -> None:
+async def sigterm(folder: Path, http: HttpClient) -> None:
     """A hundred streams run when the server is told to stop."""
-    async with place(folder, settings=PACED) as one, serving(one) as (running, it):
+    async with served(folder, http) as one, serving(one) as (running, it):
         answers = [asyncio.ensure_future(it.post(ask(f"{n}"))) for n in range(STREAMS)]
         await until(lambda: sum(one.sim.truth(name).in_flight for name in "abc") == STREAMS)
         stopped = asyncio.ensure_future(running.end())
@@ -204,9 +212,9 @@ async def sigterm(folder: Path) -> None:
         assert await stopped == 0
 
 
-async def sigkill(folder: Path) -> None:
+async def sigkill(folder: Path, http: HttpClient) -> None:
     """A hundred streams run when the server is killed; the next one starts, and knows what it knew."""
-    async with place(folder, settings=PACED) as one:
+    async with served(folder, http) as one:
         async with serving(one) as (running, it):
             one.sim.inject(faults.payment_required(), "a")
             assert (await it.post()).whole
@@ -222,6 +230,15 @@ async def sigkill(folder: Path) -> None:
         async with serving(one) as (_, it):
             assert (await it.state("a"))["unavailable"]["reason"] == "billing"
             assert (await it.post()).whole
+
+
+@asynccontextmanager
+async def served(folder: Path, http: HttpClient) -> AsyncIterator[Place]:
+    """A place whose server asks with that client."""
+    async with place(folder, settings=PACED) as one:
+        text = one.config.read_text()
+        one.config.write_text(text.replace("[upstream]\n", f'[upstream]\nclient = "{http}"\n'))
+        yield one
 
 
 def ends_as_if_whole(got: Got | BaseException) -> bool:

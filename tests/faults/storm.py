@@ -21,6 +21,7 @@ from tests.faults.tap import Tap
 from tests.rig import ask, request_bytes, rig, until
 
 if TYPE_CHECKING:
+    from maxpool.config.fields import HttpClient
     from maxpool.sim.faults import Fault
     from maxpool.sim.requests import SimRequest
     from tests.rig import Rig
@@ -101,15 +102,16 @@ class Report:
         )
 
 
-async def storm(clients: int, seed: int) -> Report:
+async def storm(clients: int, seed: int, client: HttpClient = "builtin") -> Report:
     """So many clients that leave; `Report.wrong` says what stayed behind or came late."""
+    sections = {**SECTIONS, "upstream": {**SECTIONS["upstream"], "client": client}}
     chance, tap, report = random.Random(seed), Tap(), Report(clients)
     lots = random.Random(f"lots:{seed}")
 
     def mishap(_: SimRequest) -> Fault | None:
         return lots.choice(MISHAPS) if lots.random() < 0.15 else None
 
-    async with rig(sim=SETTINGS, tap=tap, **SECTIONS) as it:
+    async with rig(sim=SETTINGS, tap=tap, **sections) as it:
         await it.get("/status")
         tasks, sockets = len(asyncio.all_tasks()), _sockets()
         it.sim.disturb(mishap)

@@ -52,6 +52,13 @@ def test_an_event_is_read_as_soon_as_the_upstream_has_flushed_it(coding):
     assert (decoder.feed(end), decoder.complete) == (b"", True)
 
 
+@pytest.mark.parametrize("coding", READ)
+def test_a_long_event_is_read_at_once_though_decoders_give_out_block_by_block(coding):
+    long = [b"data: " + b"x" * size + b"\n\n" for size in (40_000, 200_000, 1 << 21)]
+    decoder = of(coding)
+    assert [len(decoder.feed(part)) for part in flushed(coding, long)[:-1]] == [*map(len, long)]
+
+
 @pytest.mark.parametrize("name", ["", "identity", " Identity "])
 def test_identity_is_handed_through(name):
     decoder = of(name.strip())

@@ -97,6 +97,11 @@ def test_extra_blank_lines_are_no_events():
     ]
 
 
+@pytest.mark.parametrize("line", [b"event:\n", b"event: \n", b"event\n", b"event: x\nevent: \n"])
+def test_an_event_with_an_empty_name_is_a_message(line: bytes):
+    assert scan([line + b"data: a\n\n"]) == [Event("message", b"a")]
+
+
 MARKS = [
     b"\r",
     b"\n",
