@@ -105,7 +105,7 @@ async def test_a_slot_that_is_freed_wakes_the_waiter_at_once(stream):  # Q2
         freed_at = time.time()
         first.reset()
         assert (await waiting).whole
-        assert it.sim.requests[-1].at - freed_at < 0.5
+        assert it.sim.requests[-1].at - freed_at < 3.0  # it could have waited for minutes
 
 
 async def test_after_a_pause_waiters_come_back_one_by_one():  # Q7
@@ -117,9 +117,10 @@ async def test_after_a_pause_waiters_come_back_one_by_one():  # Q7
         await until(lambda: it.proxy.pool.throttle.pauses)
         answers += [asyncio.ensure_future(it.post(ask(f"number {n}"))) for n in range(4)]
         assert all(got.whole for got in await asyncio.gather(*answers))
-        times = sorted(seen.at for seen in it.sim.requests if seen.status == 200)
-        ramp = times[1:]  # the first was the probe
-        assert all(b - a > gap_s * 0.8 for a, b in itertools.pairwise(ramp))
+        times = sorted(record.at for record in it.proxy.pool.decisions.latest())
+        ramp = times[2:]  # after the one that met the burst, and the probe
+        assert len(ramp) == 4
+        assert all(b - a > gap_s * 0.99 for a, b in itertools.pairwise(ramp))
 
 
 # -- bounds ----------------------------------------------------------------------------------------
