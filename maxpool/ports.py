@@ -141,8 +141,8 @@ class Upstream(Protocol):
         ...
 
 
-class StateStore(Protocol):
-    """Where the pool's snapshot rests between runs. Blocking: call it from a worker thread."""
+class SavedState(Protocol):
+    """What the last run saved, to be read once. Blocking: call it from a worker thread."""
 
     def load(self) -> dict[str, Any] | None:
         """The last snapshot, or None; a broken one is set aside first (see `set_aside`)."""
@@ -152,13 +152,17 @@ class StateStore(Protocol):
         """Move the file to a name that says why (`word`) and begin a new one; returns that name."""
         ...
 
-    def save(self, snapshot: Mapping[str, Any]) -> None:
-        """Write atomically; raises `errors.StateError` when that failed and nothing changed."""
-        ...
-
     @property
     def set_aside(self) -> str | None:
         """Where a broken state file was put at start, if one was."""
+        ...
+
+
+class StateStore(SavedState, Protocol):
+    """Where the pool's snapshot rests between runs: read at the start, written while it runs."""
+
+    def save(self, snapshot: Mapping[str, Any]) -> None:
+        """Write atomically; raises `errors.StateError` when that failed and nothing changed."""
         ...
 
     def close(self) -> None:

@@ -18,14 +18,14 @@ from maxpool.service.origins import Origins, origin_of, origins_in
 
 if TYPE_CHECKING:
     from maxpool.config.model import Config
-    from maxpool.ports import Destination, StateStore
+    from maxpool.ports import Destination, SavedState
 
 log = logging.getLogger("maxpool")
 
 
 def restored(
     config: Config,
-    store: StateStore | None,
+    store: SavedState | None,
     now: float,
     kept: tuple[list[str], Origins, dict[str, Destination]],
 ) -> Pool:
@@ -60,7 +60,7 @@ def restored(
     return pool
 
 
-def _loaded(store: StateStore, notices: list[str]) -> dict[str, Any] | None:
+def _loaded(store: SavedState, notices: list[str]) -> dict[str, Any] | None:
     try:
         data = store.load()
     except StateError as error:

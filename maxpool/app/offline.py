@@ -29,12 +29,12 @@ from maxpool.service.roster import GivenSecrets, Roster
 from maxpool.web import admin_documents
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from maxpool.config.account import AccountConfig
     from maxpool.core.pool import Pool
-    from maxpool.ports import StateStore
+    from maxpool.ports import SavedState
 
 STATE_NAME = "state.db"
 CLOSE_S = 2.0
@@ -112,7 +112,7 @@ class Resting:
 
 @dataclass(slots=True)
 class _Read:
-    """A `ports.StateStore` that only knows what was read."""
+    """`ports.SavedState`: what was read, for whoever changes nothing."""
 
     data: dict[str, Any] | None
     set_aside: str | None = field(default=None)
@@ -120,14 +120,8 @@ class _Read:
     def load(self) -> dict[str, Any] | None:
         return self.data
 
-    def save(self, snapshot: Mapping[str, Any]) -> None:
-        raise NotImplementedError
-
     def put_aside(self, word: str) -> str:
         return f"{word} at the server's next start"
-
-    def close(self) -> None:
-        pass
 
 
 def resting(config_file: Path | None) -> Resting:
@@ -214,7 +208,7 @@ def named(loaded: Loaded, wanted: str) -> AccountConfig:
     raise MaxpoolError(f"there is no account {wanted!r} in {loaded.path or 'the config'}", hint)
 
 
-def _resting(loaded: Loaded, store: StateStore) -> Resting:
+def _resting(loaded: Loaded, store: SavedState) -> Resting:
     now, notices, origins = SystemClock().now(), list[str](), Origins()
     destinations = destinations_of(loaded.config)
     pool = restored(loaded.config, store, now, (notices, origins, destinations))

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from contextlib import suppress
-from typing import Any
 
 import pytest
 
@@ -12,7 +10,7 @@ from maxpool.adapters.server import Server
 from maxpool.adapters.upstream import HttpUpstream
 from maxpool.ports import Reply, Unreachable
 from tests.adapters.certificates import self_signed
-from tests.adapters.peers import OK, call, peer, replying
+from tests.adapters.peers import OK, call, forwarding, peer, replying
 
 
 @pytest.fixture(scope="module")
@@ -101,24 +99,6 @@ async def test_plain_http_goes_through_a_proxy_in_absolute_form():
         assert b"Host: upstream.test\r\n" in proxy.heads[0]
         assert b"Proxy-Authorization: Basic dTpw\r\n" in proxy.heads[0]
         await client.aclose()
-
-
-def forwarding(port) -> Any:
-    """A script of a proxy: grant the tunnel and carry bytes both ways."""
-
-    async def pump(reader, writer) -> None:
-        with suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-        writer.transport.abort()
-
-    async def script(one, reader, writer):
-        one.heads.append(await reader.readuntil(b"\r\n\r\n"))
-        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
-
-    return script
 
 
 async def test_https_goes_through_a_tunnel_and_is_verified_end_to_end(tls):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import Any
+
+from tests.adapters.peers import peer
+from tests.rig import key, rig
 
 EVENTS = (
     b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","usage":{"input_tokens":11}}}\n\n',
@@ -55,3 +59,13 @@ def saying(*answers: bytes, then: str = "close") -> Any:
                 return
 
     return script
+
+
+@asynccontextmanager
+async def behind(script, **sections):
+    """maxpool in front of a raw upstream as account `a`, and a good one as `b`."""
+    async with (
+        peer(script) as one,
+        rig(key("a"), key("b"), entries={"a": {"base_url": one.url}}, **sections) as it,
+    ):
+        yield it, one

@@ -5,25 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 import tracemalloc
-from contextlib import asynccontextmanager
 
 import pytest
 
 from maxpool.config.model import Config
 from maxpool.service.limits import limits_of
 from maxpool.sim.faults import HangFault
-from tests.adapters.peers import peer
 from tests.claims.answers import (
     CHUNKED,
     END,
     EVENTS,
     JSON,
     SSE,
+    behind,
     chunks,
     head,
     length,
 )
-from tests.rig import Rig, ask, key, request_bytes, rig, until
+from tests.rig import Rig, ask, request_bytes, rig, until
 
 STREAM_BYTES = 256 * 1024
 """The most that maxpool holds of one stream for its client."""
@@ -42,16 +41,6 @@ def test_the_bounds_are_what_they_are_said_to_be():
         limits.header_timeout_count_s,
     )
     assert deadlines == (90, 270, 8)
-
-
-@asynccontextmanager
-async def behind(script, **sections):
-    """maxpool in front of a raw upstream as account `a`, and a good one as `b`."""
-    async with (
-        peer(script) as one,
-        rig(key("a"), key("b"), entries={"a": {"base_url": one.url}}, **sections) as it,
-    ):
-        yield it, one
 
 
 def pausing_behind(*parts: bytes, then: bytes = b""):

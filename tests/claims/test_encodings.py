@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 
 import pytest
 
 from maxpool.wire.encoding import Decoder
-from tests.adapters.peers import peer
 from tests.claims.answers import (
     BODY,
     CHUNKED,
@@ -18,12 +16,13 @@ from tests.claims.answers import (
     JSON,
     SSE,
     STREAM,
+    behind,
     chunks,
     head,
     length,
     saying,
 )
-from tests.rig import ask, key, rig, until
+from tests.rig import ask, until
 from tests.wire.packing import PACK, bomb, flushed, packed
 
 READ = ["gzip", "br", "zstd"]
@@ -38,16 +37,6 @@ def clear(coding: str, body: bytes) -> bytes:
     decoder = Decoder.of(coding)
     assert decoder is not None
     return decoder.feed(body)
-
-
-@asynccontextmanager
-async def behind(script, **sections):
-    """maxpool in front of a raw upstream as account `a`, and a good one as `b`."""
-    async with (
-        peer(script) as one,
-        rig(key("a"), key("b"), entries={"a": {"base_url": one.url}}, **sections) as it,
-    ):
-        yield it, one
 
 
 async def tokens_of(it, name: str) -> tuple[int, int]:

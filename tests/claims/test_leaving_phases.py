@@ -45,12 +45,12 @@ async def behind(data: bytes, **sections):
 
 
 async def nothing_stays(it: Rig) -> None:
-    await until(it.idle, 1)
+    await until(it.idle)
     assert it.proxy.stats.client_gone == 1
     assert it.proxy.stats.internal_errors == 0
     assert (await it.state("a"))["state"] == "ready"
     assert (await it.state("a"))["failures_in_a_row"] == 0
-    await until(lambda: not it.proxy.pulse.open, 1)
+    await until(lambda: not it.proxy.pulse.open)
 
 
 PHASES = {
@@ -174,7 +174,7 @@ async def test_a_client_that_leaves_the_queue_is_forgotten(way):
         leave(second, way)
         await until(lambda: not len(it.proxy.pool.queue) and not it.proxy.waiting.bytes, 1)
         leave(first, way)
-        await until(it.idle, 1)
+        await until(it.idle)
         assert one.connections == 1
 
 
@@ -185,6 +185,6 @@ async def test_a_client_that_leaves_with_its_whole_answer_has_not_left(way):
         await wire.send(request_bytes())
         await wire.until(b"0\r\n\r\n")
         leave(wire, way)
-        await until(it.idle, 1)
+        await until(it.idle)
         assert it.proxy.stats.client_gone == 0
         assert (await it.state("a"))["total"]["tokens_out"] > 0

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.adapters.peers import peer
 from tests.claims.answers import (
     BODY,
     CHUNKED,
@@ -18,22 +16,13 @@ from tests.claims.answers import (
     JSON,
     SSE,
     STREAM,
+    behind,
     chunks,
     head,
     length,
     saying,
 )
-from tests.rig import Rig, ask, key, rig, until
-
-
-@asynccontextmanager
-async def behind(script, **sections):
-    """maxpool in front of a raw upstream as account `a`, and a good one as `b`."""
-    async with (
-        peer(script) as one,
-        rig(key("a"), key("b"), entries={"a": {"base_url": one.url}}, **sections) as it,
-    ):
-        yield it, one
+from tests.rig import Rig, ask, until
 
 
 async def ended(it: Rig) -> None:

@@ -61,11 +61,11 @@ def test_a_conversation_is_found_in_whichever_project_it_was(tmp_path: Path):
 
 
 def test_the_latest_conversation_is_the_working_folders(tmp_path: Path):
-    kept(tmp_path, "-work-my-app-2", "a", 10)
-    kept(tmp_path, "-work-my-app-2", "b", 20)
+    kept(tmp_path, "-home-me-my-app-2", "a", 10)
+    kept(tmp_path, "-home-me-my-app-2", "b", 20)
     kept(tmp_path, "-elsewhere", "c", 30)
-    assert latest_at(tmp_path, Path("/work/my_app.2")) == 20
-    assert latest_at(tmp_path, Path("/work/other")) is None
+    assert latest_at(tmp_path, Path("/home/me/my_app.2")) == 20
+    assert latest_at(tmp_path, Path("/home/me/other")) is None
 
 
 def test_the_name_of_a_long_folder_is_shortened_by_the_client(tmp_path: Path):
