@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from maxpool.errors import ConfigError, MaxpoolError
+from maxpool.errors import ConfigError, ConfigProblem, MaxpoolError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -76,8 +76,7 @@ class Reloader:
         try:
             fresh = self.load().config
         except ConfigError as error:
-            told = (f"{p.path}:{p.line}: {p.message}" for p in error.problems)
-            return self._keep("; ".join(one.replace(":0: ", ": ", 1) for one in told))
+            return self._keep("; ".join(map(_in_a_line, error.problems)))
         except Exception as error:  # noqa: BLE001 - no file whatever may end the watching
             return self._keep(f"it cannot be read ({type(error).__name__})")
         try:
@@ -104,6 +103,13 @@ class Reloader:
         log.error("config: the old one stays in force: %s", error)
         self.error = error
         return False
+
+
+def _in_a_line(problem: ConfigProblem) -> str:
+    """Where, what and the way out; not the offending line itself, which may hold a secret."""
+    where = f"{problem.path}:{problem.line}" if problem.line else problem.path
+    way_out = f" ({problem.hint})" if problem.hint else ""
+    return f"{where}: {problem.message}{way_out}"
 
 
 def cold_changes(old: Config, new: Config) -> list[str]:

@@ -232,6 +232,7 @@ async def test_a_config_that_becomes_wrong_leaves_the_server_as_it_was(tmp_path)
             while (told := await error()) is None:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.1)
         assert "priorty" in told
+        assert "did you mean priority?" in told
         assert (await rig.post()).account == "a"
         one.config.write_text(good.replace('name = "a"', 'name = "a"\nenabled = false'))
         async with asyncio.timeout(30):
