@@ -286,3 +286,30 @@ async def test_a_client_that_does_not_take_the_end_of_its_answer_is_let_go():
             while not server._open:  # noqa: ASYNC110 - the server's own set has no event for that
                 await asyncio.sleep(0.01)
             await server._open.none_left.wait()
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_leaving_is_told_once_and_only_to_whom_an_answer_is_owed(answered):
+    told: list[str] = []
+    over, left = asyncio.Event(), asyncio.Event()
+
+    def leave() -> None:
+        told.append("left")
+        left.set()
+
+    async def app(scope, receive, send) -> None:
+        scope["extensions"]["maxpool.on_leave"](leave)
+        if answered:
+            await early(scope, receive, send)
+        over.set()
+        if not answered:
+            await left.wait()
+
+    async with serving(app) as server:
+        async with connected(server) as (reader, writer):
+            writer.write(b"GET /a HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            await over.wait()
+            if answered:
+                await reader.readuntil(b"no: /a")
+        await server.stop(1)
+    assert told == ([] if answered else ["left"])

@@ -72,3 +72,14 @@ def test_a_removed_account_leaves_nothing():
     lives.learn("a", 300.0, 10.0, hit=True)
     lives.forget_account("a")
     assert [key for key in lives.ages if key[0] == "a"] == []
+
+
+def test_an_account_that_told_often_enough_is_believed_of_itself_though_all_it_told_was_alike():
+    lives = CacheLife()
+    lives.learn("a", 300.0, 2_000.0, hit=True)
+    for _ in range(TOLD - 1):
+        lives.learn("a", 300.0, 1_900.0, hit=True)
+    for _ in range(3 * TOLD):
+        lives.learn("b", 300.0, 200.0, hit=False)
+        lives.learn("b", 300.0, 2_000.0, hit=False)
+    assert (lives.life("a", 300.0), lives.life("b", 300.0)) == (2_000.0, 150.0)

@@ -270,3 +270,20 @@ def test_clients_own_logins_are_looked_at_by_nobody_but_their_own(looks):
     assert dict(decision.unavailable) == {"disabled": 1}
     p.command(Command("enable", "mine1"), NOW)
     assert lease(p, own=OwnLogin("mine1")).account_id == "mine1"
+
+
+def test_an_account_that_is_removed_with_a_change_still_to_be_lined_up_is_gone():  # S12
+    p = pool("a", "b")
+    taken = lease(p, session="s")
+    p.release(taken, Success(), NOW)
+    p.remove(taken.account_id, NOW)
+    assert lease(p, session="s").account_id != taken.account_id
+
+
+def test_a_choice_sees_every_lease_and_release_before_it():
+    p = pool("a", "b")
+    first, second = lease(p), lease(p)
+    assert first.account_id != second.account_id
+    for taken in (first, lease(p), lease(p)):
+        p.release(taken, Success(), NOW)
+    assert lease(p).account_id == first.account_id

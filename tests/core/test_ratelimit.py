@@ -223,3 +223,10 @@ def test_whatever_an_upstream_says_of_its_limits_is_survived(told, status, model
     proof = evidence(report, status)
     until = getattr(proof, "until", None)
     assert until is None or math.isfinite(until)
+
+
+def test_of_two_names_for_one_thing_the_first_counts():
+    told = {"x-ratelimit-remaining": "3", "ratelimit-remaining": "0"}
+    assert read(told).buckets == (BucketReading("requests", remaining=3.0),)
+    turned = dict(reversed(told.items()))
+    assert read(turned).buckets == (BucketReading("requests", remaining=0.0),)

@@ -187,3 +187,27 @@ async def test_a_long_answer_is_given_piece_by_piece_as_its_caller_takes_it():
     assert all(len(m["body"]) <= PIECE_BYTES for m in caller.sent)
     assert b"".join(m["body"] for m in caller.sent) == bytes(range(256)) * 1000
     assert [m["more_body"] for m in caller.sent] == [True, True, True, False]
+
+
+async def test_a_server_that_tells_of_leaving_by_itself_needs_no_task_and_is_not_heard_afterwards(
+    tasks,
+):
+    told: list[Any] = []
+    caller = Caller()
+    down = Downstream(caller.send, SystemClock(), caller.abort, told.append)
+    async with ClientWatch(caller.receive, down, tasks) as watch:
+        assert len(tasks) == 0
+    (tell,) = told
+    tell()
+    await asyncio.sleep(0)  # a cancellation would arrive here
+    assert not watch.gone
+
+
+async def test_leaving_that_the_server_tells_ends_what_is_done_for_the_caller(tasks):
+    told: list[Any] = []
+    caller = Caller()
+    down = Downstream(caller.send, SystemClock(), caller.abort, told.append)
+    async with asyncio.timeout(5), ClientWatch(caller.receive, down, tasks) as watch:
+        asyncio.get_running_loop().call_soon(told[0])
+        await asyncio.sleep(10)
+    assert watch.gone
