@@ -162,7 +162,9 @@ def test_members_share_one_bound():
 
 
 @pytest.mark.parametrize(
-    "padding", [b"\n", b"\x00" * 64, b"\x1f", b"PK", b"\x00" + gzip.compress(b"x")]
+    "padding",
+    [b"\n", b"\x00" * 64, b"\x1f", b"PK", b"\x00" + gzip.compress(b"x")],
+    ids=["line", "zeros", "half a mark", "another mark", "behind a zero"],
 )
 @pytest.mark.parametrize("step", [1, 1000])
 def test_padding_behind_the_last_member_is_ignored(padding, step):
