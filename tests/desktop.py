@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 NAME = "org.freedesktop.secrets"
 PASS_PHRASE = "a pass phrase"
@@ -23,27 +24,34 @@ needs_desktop = pytest.mark.skipif(
     bool(missing), reason=f"no {' and no '.join(missing)}: scripts/test installs them where it may"
 )
 
+SERVICE = """[D-BUS Service]
+Name={name}
+Exec=/bin/sh -c "printf '{phrase}' | exec gnome-keyring-daemon --unlock --foreground --components=secrets"
+"""
 CONFIG = """<busconfig><type>session</type><keep_umask/><listen>unix:tmpdir=/tmp</listen>
+<servicedir>{services}</servicedir>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
 </busconfig>"""
 
 
 @contextmanager
 def session(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment of a fresh session without a keyring; no service starts there by itself."""
+    """The environment of a fresh session without a keyring."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = folder / "bus.conf"
-    config.write_text(CONFIG)
-    command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address=1"]
-    bus = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    config.write_text(CONFIG.format(services=folder / "services"))
+    env = {name: str(folder) for name in ("HOME", "XDG_RUNTIME_DIR")}
+    env["XDG_DATA_HOME"] = str(folder / "data")
+    bus = subprocess.Popen(
+        ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address=1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **env},
+    )
     assert bus.stdout is not None
     try:
-        yield {
-            "DBUS_SESSION_BUS_ADDRESS": bus.stdout.readline().strip(),
-            "HOME": str(folder),
-            "XDG_RUNTIME_DIR": str(folder),
-            "XDG_DATA_HOME": str(folder / "data"),
-        }
+        yield {"DBUS_SESSION_BUS_ADDRESS": bus.stdout.readline().strip(), **env}
     finally:
         bus.terminate()
         bus.wait(10)
@@ -51,28 +59,31 @@ def session(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def start_keyring(env: Mapping[str, str]) -> None:
-    """Start the keyring, unlocked; it answers when this returns, and ends with its bus."""
-    from jeepney import MatchRule, message_bus  # there on Linux only, as the programs are
+    """Start the keyring, unlocked, and again whenever it is asked for after it has ended.
+
+    It answers when this returns, and ends with its bus.
+    """
+    from jeepney import message_bus  # there on Linux only, as the programs are
     from jeepney.io.blocking import Proxy, open_dbus_connection
 
-    rule = MatchRule(type="signal", interface=message_bus.interface, member="NameOwnerChanged")
-    rule.add_arg_condition(0, NAME)
+    services = Path(env["HOME"]) / "services"
+    services.mkdir()
+    text = SERVICE.format(name=NAME, phrase=PASS_PHRASE)
+    (services / f"{NAME}.service").write_text(text)
     with open_dbus_connection(env["DBUS_SESSION_BUS_ADDRESS"]) as connection:
-        bus = Proxy(message_bus, connection)
-        bus.AddMatch(rule)
-        with connection.filter(rule) as signals:
-            subprocess.run(
-                ["gnome-keyring-daemon", "--unlock", "--components=secrets"],
-                input=PASS_PHRASE,
-                text=True,
-                env={**os.environ, **env},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=True,
-                timeout=30,
-            )
-            if not bus.NameHasOwner(NAME)[0]:
-                connection.recv_until_filtered(signals, timeout=30)
+        bus = Proxy(message_bus, connection, timeout=30)
+        bus.ReloadConfig()
+        bus.StartServiceByName(NAME)
+
+
+def end_keyring(env: Mapping[str, str]) -> None:
+    """End it, as a crash does."""
+    from jeepney import message_bus
+    from jeepney.io.blocking import Proxy, open_dbus_connection
+
+    with open_dbus_connection(env["DBUS_SESSION_BUS_ADDRESS"]) as connection:
+        (pid,) = Proxy(message_bus, connection, timeout=30).GetConnectionUnixProcessID(NAME)
+        os.kill(pid, signal.SIGKILL)
 
 
 def lock_keyring() -> None:

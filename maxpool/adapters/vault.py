@@ -117,15 +117,8 @@ class KeyringStore:
         self._proven = True
 
     def _ask(self, question: Callable[[KeyringBackend], T]) -> T:
-        def answer() -> T:
-            if self._backend is None:
-                self._backend = self.find()
-            if not self.prompts:
-                refuse_locked(self._backend)
-            return question(self._backend)
-
         try:
-            return self._worker.run(answer, self.timeout_s)
+            return self._worker.run(lambda: self._answer(question), self.timeout_s)
         except SecretError:
             raise
         except TimeoutError:
@@ -133,6 +126,29 @@ class KeyringStore:
         except Exception as error:  # noqa: BLE001 - backends raise what their systems do
             self._backend, self._proven = None, False  # it may be another one next time
             raise _failed(error) from None
+
+    def _answer(self, question: Callable[[KeyringBackend], T]) -> T:
+        """Put the question, twice where the first try fails: the service behind it may have ended.
+
+        Desktops start a new one then. Whatever is asked here may be asked again.
+        """
+        from keyring.errors import KeyringLocked
+
+        try:
+            return self._put(question)
+        except (SecretError, KeyringLocked):
+            raise
+        except Exception as error:  # noqa: BLE001 - backends raise what their systems do
+            traceback.clear_frames(error.__traceback__)
+            self._backend, self._proven = None, False
+        return self._put(question)
+
+    def _put(self, question: Callable[[KeyringBackend], T]) -> T:
+        if self._backend is None:
+            self._backend = self.find()
+        if not self.prompts:
+            refuse_locked(self._backend)
+        return question(self._backend)
 
 
 def find_backend() -> KeyringBackend:

@@ -87,7 +87,7 @@ class WaitingRoom:
             if isinstance(now_or_never, Lease):
                 return now_or_never
             return Refusal(Reason.QUEUE_FULL, found.until, found.reason.value)
-        return await self._park(request, size, found)
+        return await self._park(request, size, found, now)
 
     def _room(self, client_key: str | None, size: int) -> bool:
         """Whether a body may wait as well: all within the bound, each client key within its share.
@@ -108,13 +108,15 @@ class WaitingRoom:
         if left:
             self.bytes_of[client_key] = left
 
-    async def _park(self, request: LeaseRequest, size: int, wait: Wait) -> Lease | Refusal:
+    async def _park(
+        self, request: LeaseRequest, size: int, wait: Wait, asked_at: float
+    ) -> Lease | Refusal:
         parked = Parked(request, wait.ticket, size, Answer(self.gone, wait.ticket))
         self.parked[wait.ticket.id] = parked
         self._count(request.client_key, size)
         began = self.clock.elapsed()
         self._tell_displaced()
-        self._set_alarm()
+        self._ring_by(self.pool.next_wake(asked_at))
         try:
             return await parked.result
         finally:
@@ -142,6 +144,7 @@ class WaitingRoom:
 
     def wake(self) -> None:
         """Something changed: the pool asks again on behalf of its waiters, in their turns."""
+        self._silence()
         if not self.parked:
             return
         now = self.clock.now()
@@ -152,7 +155,8 @@ class WaitingRoom:
                 waiter.result.set_result(found)
             elif isinstance(found, Lease):
                 self.pool.release(found, Internal(), now)
-        self._set_alarm()
+        # What came about since `now` is due at once: the pool is asked about the time after `now`.
+        self._ring_by(self.pool.next_wake(now) if self.parked else None)
 
     def _tell_displaced(self) -> None:
         """Somebody less urgent gave up its place for a newcomer: it need not wait to hear it."""
@@ -174,16 +178,21 @@ class WaitingRoom:
             if not parked.result.done():
                 self.pool.cancel(parked.ticket, now)
                 parked.result.set_result(Refusal(Reason.PAUSED, None, STOPPING))
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._silence()
 
-    def _set_alarm(self) -> None:
+    def _ring_by(self, at: float | None) -> None:
+        """Ask again at `at` (epoch seconds), unless the alarm is set for an earlier time."""
+        if at is None:
+            return
+        loop = asyncio.get_running_loop()
+        # A little late rather than early: an alarm before its time would ring again at once.
+        when = loop.time() + max(at - self.clock.now(), 0.0) + 0.005
+        if self._alarm is not None and self._alarm.when() <= when:
+            return
+        self._silence()
+        self._alarm = loop.call_at(when, self.wake)
+
+    def _silence(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        now = self.clock.now()
-        at = self.pool.next_wake(now) if self.parked else None
-        if at is not None:
-            loop = asyncio.get_running_loop()
-            # A little late rather than early: an alarm before its time would ring again at once.
-            self._alarm = loop.call_later(max(at - now, 0.0) + 0.005, self.wake)

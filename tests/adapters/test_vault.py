@@ -79,6 +79,29 @@ def test_a_real_keyring_keeps_entries_until_they_are_deleted(keyring):  # X4
 
 
 @desktop.needs_desktop
+def test_a_keyring_service_that_ends_and_is_started_anew_is_not_noticed(
+    tmp_path, monkeypatch
+):  # O4
+    with desktop.keyring_session(tmp_path / "session", monkeypatch) as env:
+        store = KeyringStore("maxpool test", 10.0)
+        store.put("a", Secret("sk-1"))
+        desktop.end_keyring(env)
+        assert store.get("a") == Secret("sk-1")
+
+
+def test_what_fails_once_is_asked_once_more_of_a_backend_found_anew(backend):
+    class Ending(Memory):
+        def get_password(self, service, username):
+            raise RuntimeError("Message recipient disconnected from message bus")
+
+    backends = [backend, Ending()]
+    store = KeyringStore("maxpool", 5.0, find=lambda: backends.pop())
+    backend.kept["maxpool", "a"] = "sk-1"
+    assert store.get("a") == Secret("sk-1")
+    assert backends == []
+
+
+@desktop.needs_desktop
 @pytest.mark.parametrize("prompts", [False, True])
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # keyring's own: it closes nothing then
 def test_a_locked_keyring_is_told_as_locked_and_works_again_once_unlocked(  # O4

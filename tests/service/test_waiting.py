@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from maxpool import Lease, Refusal, Success
+from maxpool import Lease, NetworkFailure, Refusal, Success
 from maxpool.adapters.clock import SystemClock
 from maxpool.core.eligibility import Reason
 from maxpool.core.pool import Pool
@@ -68,6 +68,32 @@ async def test_a_step_of_the_clock_is_no_time_that_somebody_waited():  # O7
     room.give_back(held)
     await waiter
     assert room.waiting.held_s < 60.0
+
+
+class Walking(SystemClock):
+    """Time passes between any two looks at it; a sleep is as long as asked."""
+
+    def __init__(self, step_s: float) -> None:
+        super().__init__()
+        self.step_s, self.walked_s = step_s, 0.0
+
+    def now(self) -> float:
+        self.walked_s += self.step_s
+        return super().now() + self.walked_s
+
+
+@pytest.mark.parametrize("looks", range(1, 9))
+async def test_what_ends_between_two_looks_at_the_clock_wakes_whoever_waits_for_it(looks):
+    room = Room(network_s=0.1 * looks - 0.05)
+    room.waiting.clock = clock = Walking(0.1)
+    now = clock.now()
+    lease = room.pool.acquire(ask(), now)
+    assert isinstance(lease, Lease)
+    room.pool.release(lease, NetworkFailure("reset", sent=True), now)
+    async with asyncio.timeout(20):
+        first, second = room.join(max_wait_s=600.0), room.join(max_wait_s=600.0)
+        room.give_back(await first)
+        assert isinstance(await second, Lease)
 
 
 async def test_a_waiter_that_leaves_frees_its_place():
