@@ -10,6 +10,7 @@ means "cannot go on". Each carries a hint: one line that tells the person what t
     +-- BindError                the server may not, or cannot, listen there
     +-- NotRunning               exit code 3: no server answers
     +-- RequestError             the caller's request is wrong; knows its HTTP status
+    |   +-- Uncarried            it holds what another API format has no place for
     +-- StreamCut                an upstream body ended before it was complete
 """
 
@@ -85,6 +86,17 @@ class RequestError(MaxpoolError):
         self.status = status
         self.kind = kind
         self.allow = allow
+
+
+class Uncarried(RequestError):
+    """A request holds something that another API format has no place for; `what` names it.
+
+    Of a client's own request it is a 400; towards an account it means that this one is passed over.
+    """
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(400, "invalid_request_error", f"{what}: {why}")
+        self.what = what
 
 
 class StreamCut(MaxpoolError):

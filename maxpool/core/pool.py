@@ -10,15 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from maxpool.core import admission, clockstep, commands, duty, explain, learning, snapshot, view
+from maxpool.core import (
+    admission,
+    clockstep,
+    commands,
+    duty,
+    explain,
+    grant,
+    learning,
+    snapshot,
+    view,
+)
 from maxpool.core.binding import Bindings
 from maxpool.core.cost import Prices
-from maxpool.core.decisions import Decision, DecisionLog
+from maxpool.core.decisions import DecisionLog
 from maxpool.core.effects import Effects
 from maxpool.core.groups import Groups, source
 from maxpool.core.health import HealthState
 from maxpool.core.index import Index
-from maxpool.core.learning import Running, Witness
 from maxpool.core.lease import (
     Command,
     CredentialChange,
@@ -46,6 +55,7 @@ if TYPE_CHECKING:
 
     from maxpool.core.account import Account
     from maxpool.core.decisions import Explanation
+    from maxpool.core.learning import Running, Witness
 
 NOBODY_EXCLUDED: frozenset[str] = frozenset()
 
@@ -117,7 +127,7 @@ class Pool:
             choice = self.selector.choose(request, now, exclude, ctx, arrived)
             if isinstance(choice, Choice):
                 self.queue.served(ticket)
-                return self._grant(request, choice, now, now - arrived)
+                return grant.grant(self, request, choice, now, now - arrived)
             blocked = choice
         return admission.hold(self, request, exclude, blocked, ticket, now)
 
@@ -129,7 +139,7 @@ class Pool:
         """
         ctx = admission.context(self, request, None, now)
         choice = None if self.paused else self.selector.last_word(request, now, ctx)
-        return None if choice is None else self._grant(request, choice, now, 0.0)
+        return None if choice is None else grant.grant(self, request, choice, now, 0.0)
 
     def cancel(self, ticket: Ticket, now: float) -> None:
         """A waiter left the queue."""
@@ -165,10 +175,10 @@ class Pool:
             scope = scopes(state.account.provider, running.request.model)
             self.throttle.answered(account_id, scope, running.lease.id, now)
             if state.health.begun(running.lease.id, self.settings):
-                self._changed(account_id, now)
+                self.changed(account_id, now)
         news = learning.headers(self, state, headers, (running, status), now)
         if news is not None:
-            (self._changed if news else self._shifted)(account_id, now)
+            (self.changed if news else self.shifted)(account_id, now)
 
     def release(self, lease: Lease, outcome: Outcome, now: float) -> None:
         """End a lease with what happened; a second release of the same lease does nothing."""
@@ -191,10 +201,10 @@ class Pool:
             if not state.account.paid:
                 self.plan_in_flight -= 1
             if plain and health.state is HealthState.READY:
-                self._shifted(state.account.id, now)
+                self.shifted(state.account.id, now)
             else:
                 for account_id in changed:
-                    self._changed(account_id, now)
+                    self.changed(account_id, now)
 
     # -- what else is learned -------------------------------------------------------------------
 
@@ -207,7 +217,7 @@ class Pool:
             duty.probed(state, report, now, self.settings)
         if isinstance(report, UsageReport):
             learning.read(self, state, report.readings, now, report.source)
-        self._changed(account_id, now)
+        self.changed(account_id, now)
 
     def credential(self, account_id: str, change: CredentialChange, now: float) -> None:
         """A credential's expiry became known, or it was refreshed, died, or was renewed by a login."""
@@ -215,13 +225,13 @@ class Pool:
         if state is None:
             return
         commands.credential(state, change, now)
-        self._changed(account_id, now)
+        self.changed(account_id, now)
 
     def command(self, command: Command, now: float) -> bool:
         """Carry out what a person asks; False when it names nothing that exists."""
         changed = commands.carry_out(self, command)
         for account_id in changed or ():
-            self._changed(account_id, now)
+            self.changed(account_id, now)
         self.revision += 1
         return changed is not None
 
@@ -236,7 +246,7 @@ class Pool:
         last = max(self.states.values(), key=lambda s: s.position, default=None)
         fresh.position = last.position + 1 if last is not None else 0
         self.states[account.id] = fresh
-        self._changed(account.id, now)
+        self.changed(account.id, now)
 
     def update(self, account: Account, now: float) -> None:
         """Take new settings of an account; running leases and what is known of it stay."""
@@ -267,7 +277,7 @@ class Pool:
             return
         self.bindings.succeed(earlier_id, account_id)
         state.tally, earlier.tally = earlier.tally, state.tally
-        self._changed(account_id, now)
+        self.changed(account_id, now)
 
     def remove(self, account_id: str, now: float) -> None:
         """Forget an account; leases on it end without effect, no other account inherits anything."""
@@ -343,58 +353,13 @@ class Pool:
         """A snapshot of that revision is durable."""
         self.saved_revision, self.saved_at = revision, now
 
-    def _grant(self, request: LeaseRequest, choice: Choice, now: float, waited_s: float) -> Lease:
-        state = choice.state
-        account_id = state.account.id
-        self.leased += 1
-        self.selector.leased = self.leased
-        begun = self.bindings.begun
-        move = self.bindings.bind(
-            request, account_id, now, home_could_serve=choice.home_could_serve
-        )
-        if self.bindings.begun > begun:
-            self.prices.session_begun()
-        self.harm.moves += move.moved
-        self.harm.cache_tokens_lost += move.lost_tokens
-        decision = Decision(
-            strategy=self.settings.strategy,
-            account_id=account_id,
-            cost=choice.cost,
-            weighed=choice.weighed,
-            terms=choice.terms,
-            behind=choice.behind,
-            unavailable=choice.unavailable,
-            rebind=move.why,
-            lost_tokens=move.lost_tokens,
-            move_cost=choice.move_cost if move.moved else 0.0,
-            waited_s=max(waited_s, 0.0),
-        )
-        lease = Lease(f"{self.lease_prefix}{self.leased}", account_id, request.model, now, decision)
-        running = Running(lease, request, move, choice.work, state.credential.generation)
-        self.running[lease.id] = running
-        self.decisions.record(lease.id, request, decision, now)
-        learning.grant(self, state, running, now)
-        state.in_flight += 1
-        if not state.account.paid:
-            self.plan_in_flight += 1
-        state.last_leased_at, state.lease_order = now, self.leased
-        taken = state.health.take_trial(lease.id)
-        self.throttle.probe(state.account.provider, request.model, lease.id, now)
-        state.turns += state.turn_length
-        self.index.turn = state.turns
-        self.prices.learn_weight(choice.work)
-        if taken:
-            self._changed(account_id, now)
-        else:
-            self._shifted(account_id, now)
-        return lease
-
-    def _changed(self, account_id: str, now: float) -> None:
+    def changed(self, account_id: str, now: float) -> None:
+        """The account's state changed: its place among the others is reckoned anew."""
         if account_id in self.states:
             self.index.place(account_id, now)
         self.revision += 1
 
-    def _shifted(self, account_id: str, now: float) -> None:
+    def shifted(self, account_id: str, now: float) -> None:
         """Only load, use and room of the account are others now."""
         self.index.shift(account_id, now)
         self.revision += 1
