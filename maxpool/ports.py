@@ -7,9 +7,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from maxpool.core.values import value
+
+if TYPE_CHECKING:
+    from maxpool.core.records import (
+        EventRecord,
+        LedgerQuery,
+        ReadingRecord,
+        RequestFilter,
+        RequestRecord,
+        Row,
+        UsageLine,
+    )
+    from maxpool.wire.verdict_provider import Failures
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 """Header fields in wire order, names and values as bytes, duplicates kept."""
@@ -74,6 +86,8 @@ class Destination:
     extras. `strip_beta_headers`: `anthropic-beta` values that this origin does not take.
     `deadline_header` takes the milliseconds left. `cost_header` and `cost_event` say what an answer
     cost, in USD. `strip_events`: events that are no part of the answer and stay here.
+    `idempotency_header` takes what stays the same over all tries. `failures`: how errors are read, where
+    they are another vendor's.
     """
 
     base_url: str
@@ -81,9 +95,11 @@ class Destination:
     headers: tuple[tuple[str, str], ...] = ()
     strip_beta_headers: frozenset[str] = frozenset()
     deadline_header: str | None = None
+    idempotency_header: str | None = None
     cost_header: str | None = None
     cost_event: str | None = None
     strip_events: frozenset[str] = frozenset()
+    failures: Failures | None = None
 
 
 @value(frozen=True, slots=True, kw_only=True)
@@ -325,4 +341,42 @@ class TokenEndpoint(Protocol):
 
     async def revoke(self, token: Secret) -> bool:
         """End the login at the provider; False when it has no such endpoint or did not answer well."""
+        ...
+
+
+class Ledger(Protocol):
+    """What happened, for later. Never blocks, never fails."""
+
+    def record(self, row: Row) -> None:
+        """Take in a row."""
+        ...
+
+
+class LedgerReader(Protocol):
+    """Questions to the ledger. Blocking: call it from a worker thread; raises `errors.StateError`."""
+
+    def usage(self, query: LedgerQuery) -> list[UsageLine]:
+        """Sums."""
+        ...
+
+    def requests(self, wanted: RequestFilter) -> list[tuple[int, RequestRecord]]:
+        """Requests with their numbers, newest first."""
+        ...
+
+    def request(self, request_id: str) -> RequestRecord | None:
+        """One request."""
+        ...
+
+    def readings(
+        self, since: float, *, account: str | None = None, window: str | None = None
+    ) -> list[ReadingRecord]:
+        """Quota readings, oldest first."""
+        ...
+
+    def events(self, since: float, limit: int = 1000) -> list[EventRecord]:
+        """Events, newest first."""
+        ...
+
+    def names(self) -> dict[str, str]:
+        """Account names by id, removed ones too."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from maxpool import Account, Lease, LeaseRequest, Pool, PoolSettings
+from maxpool.core.records import RequestRecord
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
@@ -76,3 +77,37 @@ def until_of(pool: Pool, name: str, now: float = NOW) -> float | None:
     """When that reason ends."""
     view = next(a for a in pool.view(now).accounts if a.account.id == name)
     return view.unavailable.until if view.unavailable is not None else None
+
+
+def request_record(number: int = 1, **changed: Any) -> RequestRecord:
+    """A request as the ledger keeps it: answered, priced, of one session."""
+    given = RequestRecord(
+        request_id=f"req_{number}",
+        at=1_800_000_000.0 + number,
+        account="a-1",
+        model="claude-sonnet-5-5",
+        sent_model="claude-sonnet-5-5",
+        client="",
+        session="s-1",
+        program="claude-code",
+        format="anthropic",
+        kind="messages",
+        status=200,
+        outcome="success",
+        attempts=1,
+        streamed=True,
+        tokens_in=10,
+        tokens_out=20,
+        cache_read=300,
+        cache_write_5m=40,
+        cache_write_1h=5,
+        cost_usd=0.25,
+        cost_told=False,
+        total_ms=1500.0,
+        ttfb_ms=400.0,
+        waited_ms=0.0,
+        overhead_ms=1.0,
+        skipped="",
+        decision='{"total":1.0}',
+    )
+    return given._replace(**changed)

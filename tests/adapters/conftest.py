@@ -8,6 +8,7 @@ import pytest
 
 from tests.adapters.certificates import self_signed
 from tests.adapters.contract import IMPLEMENTATIONS, Implementation, direct
+from tests.postgres import fresh_database, needs_postgres, server
 
 BOTH = {"test_server", "test_sockets", "test_connections"}
 PARSING = {"test_upstream_hostile"}  # which bytes make an answer is no question of the loop
@@ -64,3 +65,18 @@ def client(connect):
 def tls(tmp_path_factory):
     """A certificate's path, its key's path, and a server's context with them."""
     return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """The URL of a real server; started by the first test that asks for it."""
+    with server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=needs_postgres)])
+def database(request, tmp_path):
+    """The URL of an empty database for the ledger."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    return fresh_database(request.getfixturevalue("postgres"))
