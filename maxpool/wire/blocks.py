@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from maxpool.core.needs import CITATIONS, COMPACTION, DOCUMENTS, SERVER_TOOLS, UNSIGNED_THINKING
 from maxpool.wire.resources import files_of
 
 MAX_DEPTH: Final = 4  # a tool result with images is at depth 2
@@ -22,6 +23,12 @@ JUNK: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 RAW: Final = msgspec.Raw()
 """Stands for a member that is not there."""
+
+_SERVER_KINDS: Final = ("server_tool_use", "_tool_result", "mcp_tool_use")
+"""How blocks are called in which Anthropic itself ran something."""
+
+_CLIENT_TOOLS: Final = (None, "", "custom", "function")
+"""Types of tools that clients describe themselves."""
 
 _PLAIN: Final = frozenset({"text", "tool_use", "tool_result"})
 """Kinds of blocks that say nothing of themselves; most blocks are of these."""
@@ -36,6 +43,7 @@ class Kind(msgspec.Struct, gc=False):
     source: msgspec.Raw = RAW
     image_url: msgspec.Raw = RAW
     file_id: msgspec.Raw = RAW
+    citations: msgspec.Raw = RAW
 
 
 class Block(Kind, gc=False):
@@ -51,6 +59,7 @@ class _OddBlock(Kind, gc=False):
 
 
 class _Tool(msgspec.Struct, gc=False):
+    type: str | None = None
     cache_control: msgspec.Raw = RAW
 
 
@@ -62,6 +71,8 @@ class _Source(msgspec.Struct, gc=False):
     type: str = ""
     data: msgspec.Raw = RAW
 
+
+_NO_SOURCE: Final = _Source()
 
 _decode_blocks: Final = msgspec.json.Decoder(list[_OddBlock]).decode
 _decode_tools: Final = msgspec.json.Decoder(list[_Tool]).decode
@@ -115,7 +126,10 @@ def _note_block(block: Kind, found: Found) -> None:
 def _note_kind(block: Kind, found: Found) -> None:
     kind = block.type
     if kind == "thinking":
-        found.signed = found.signed or memoryview(block.signature).nbytes > 2
+        if memoryview(block.signature).nbytes > 2:
+            found.signed = True
+        else:
+            found.needs.add(UNSIGNED_THINKING)
     elif kind == "redacted_thinking":
         found.signed = True
     elif kind in ("image", "image_url", "input_image"):
@@ -124,28 +138,56 @@ def _note_kind(block: Kind, found: Found) -> None:
         found.image_bytes += _base64_bytes(block)
         found.resources += files_of(RAW, block.source)
     elif kind == "document":
-        found.document_bytes += _base64_bytes(block)
-        found.resources += files_of(RAW, block.source)
+        _note_document(block, found)
     elif kind == "container_upload":
         found.resources += files_of(block.file_id, RAW)
+        found.needs.add(SERVER_TOOLS)
+    elif kind == "search_result":
+        _note_citing(block, found)
+    elif kind == "compaction":
+        found.needs.add(COMPACTION)
+    elif kind.endswith(_SERVER_KINDS):
+        found.needs.add(SERVER_TOOLS)
+
+
+def _note_document(block: Kind, found: Found) -> None:
+    source = _source_of(block)
+    if source.type == "base64":
+        found.document_bytes += memoryview(source.data).nbytes
+    if source.type not in ("text", "content"):
+        found.needs.add(DOCUMENTS)
+    _note_citing(block, found)
+    found.resources += files_of(RAW, block.source)
+
+
+def _note_citing(block: Kind, found: Found) -> None:
+    if starts(block.citations, b"{") and b"true" in bytes(block.citations):
+        found.needs.add(CITATIONS)
 
 
 def _base64_bytes(block: Kind) -> int:
-    """How much of the body is encoded picture or file rather than text."""
+    """How much of the body is an encoded picture rather than text."""
     if starts(block.source, b"{"):
-        try:
-            source = _decode_source(block.source)
-        except JUNK:
-            return 0
+        source = _source_of(block)
         return memoryview(source.data).nbytes if source.type == "base64" else 0
     return memoryview(block.image_url).nbytes
 
 
-def note_tool_ttls(tools: msgspec.Raw, found: Found) -> None:
-    """Look at the cache control of tools."""
+def _source_of(block: Kind) -> _Source:
+    try:
+        return _decode_source(block.source) if starts(block.source, b"{") else _NO_SOURCE
+    except JUNK:
+        return _NO_SOURCE
+
+
+def note_tools(tools: msgspec.Raw, found: Found) -> None:
+    """Look at the cache control of tools, and for such as only Anthropic has."""
     try:
         for tool in _decode_tools(tools):
-            note_ttl(tool.cache_control, found)
+            if tool.cache_control is not RAW:
+                note_ttl(tool.cache_control, found)
+            if tool.type not in _CLIENT_TOOLS:
+                found.needs.add(SERVER_TOOLS)
     except JUNK:
         return
 

@@ -15,15 +15,15 @@ from typing import Final
 
 import msgspec
 
+from maxpool.core.needs import COMPACTION, PREFILL, SERVER_TOOLS, THINKING, TOOLS
 from maxpool.errors import RequestError
 from maxpool.wire.blocks import (
-    CACHE_TTL_S,
     JUNK,
     RAW,
     Block,
     Found,
     note_blocks,
-    note_tool_ttls,
+    note_tools,
     note_ttl,
     starts,
     walk_blocks,
@@ -71,6 +71,8 @@ class _Loose(msgspec.Struct, gc=False):
     prompt_cache_key: msgspec.Raw = RAW
     container: msgspec.Raw = RAW
     thread: msgspec.Raw = RAW
+    mcp_servers: msgspec.Raw = RAW
+    context_management: msgspec.Raw = RAW
 
 
 class _Strict(_Loose, gc=False):
@@ -236,7 +238,8 @@ def _refused(message: str) -> RequestError:
 def _walk(told: _Loose) -> Found:
     """Visit every block once; blocks of unknown shapes are passed over."""
     found = Found()
-    contents = [message.content for message in _messages(told)]
+    messages = _messages(told)
+    contents = [message.content for message in messages]
     note_blocks([block for one in contents if isinstance(one, list) for block in one], found)
     for content in contents:
         if isinstance(content, msgspec.Raw):
@@ -244,12 +247,21 @@ def _walk(told: _Loose) -> Found:
     walk_blocks(told.system, found, 0)
     note_ttl(told.cache_control, found)
     if starts(told.tools, b"[") and memoryview(told.tools).nbytes > 2:
-        found.needs.add("tools")
-        if found.cache_ttl_s == CACHE_TTL_S:
-            note_tool_ttls(told.tools, found)
+        found.needs.add(TOOLS)
+        note_tools(told.tools, found)
     if starts(told.thinking, b"{") and b'"disabled"' not in bytes(told.thinking):
-        found.needs.add("thinking")
+        found.needs.add(THINKING)
+    if messages and messages[-1].role == "assistant":
+        found.needs.add(PREFILL)
+    if starts(told.mcp_servers, b"[") or _is_set(told.container):
+        found.needs.add(SERVER_TOOLS)
+    if told.context_management is not RAW and b'"compact' in bytes(told.context_management):
+        found.needs.add(COMPACTION)
     return found
+
+
+def _is_set(raw: msgspec.Raw) -> bool:
+    return raw is not RAW and not starts(raw, b"n")
 
 
 def _messages(told: _Loose) -> list[_Message] | list[_OddMessage]:

@@ -27,7 +27,13 @@ HOP_BY_HOP: Final = frozenset(
         b"upgrade",
     )
 )
-_CREDENTIALS: Final = frozenset((b"authorization", b"x-api-key", b"x-maxpool-key"))
+# The last two say to whom a caller's own OpenAI key belongs, which is not the account's.
+_CREDENTIALS: Final = frozenset(
+    (
+        *(b"authorization", b"x-api-key", b"x-maxpool-key"),
+        *(b"openai-organization", b"openai-project"),
+    )
+)
 _STAYS_HERE: Final = frozenset(
     (
         *(b"host", b"content-length", b"expect", b"accept-encoding"),
@@ -45,7 +51,10 @@ _NEVER_DOWNSTREAM: Final = HOP_BY_HOP | frozenset(
     )
 )
 _NEVER_DOWNSTREAM_PREFIXES: Final = (b"x-maxpool-", b"access-control-")
-_RATELIMIT_PREFIXES: Final = (b"anthropic-ratelimit-", b"anthropic-priority-", b"anthropic-fast-")
+_RATELIMIT_PREFIXES: Final = (
+    *(b"anthropic-ratelimit-", b"anthropic-priority-", b"anthropic-fast-"),
+    b"x-ratelimit-",
+)
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 5.1
 
 

@@ -52,12 +52,13 @@ class Meter:
     content). `in_block`: a content block is open. `stopped`: a stop reason was given; `ended`:
     `message_stop` was seen. `error`: the data of an `error` event. `events`: how many so far.
     `cost_event`: the upstream's own event that says what the answer cost, where it has one.
-    `container_id`: the container it ran in, where it did.
+    `container_id`: the container it ran in, where it did. `silent`: it ended of its own accord, and said nothing.
     """
 
     __slots__ = (
         "_cost_event",
         "_settled",
+        "_turn_ended",
         "_usage",
         "container_id",
         "ended",
@@ -74,6 +75,7 @@ class Meter:
         self._usage: dict[str, Any] = {}
         self._cost_event = cost_event
         self._settled: float | None = None
+        self._turn_ended = False
         self.events = 0
         self.has_content = False
         self.in_block = False
@@ -88,6 +90,11 @@ class Meter:
     def complete(self) -> bool:
         """Whether the answer is whole: clients accept one that ends after its stop reason (5.3)."""
         return self.ended or self.stopped
+
+    @property
+    def silent(self) -> bool:
+        """Whether it ended of its own accord without a word or a call."""
+        return self._turn_ended and not self.has_content
 
     @property
     def usage(self) -> TokenUsage:
@@ -145,6 +152,7 @@ class Meter:
         self._container(delta)
         if delta.get("stop_reason") is not None:
             self.stopped = True
+            self._turn_ended = delta["stop_reason"] == "end_turn"
 
     def _container(self, told: Mapping[str, object]) -> None:
         found = _text(_mapping(told.get("container")).get("id"))

@@ -35,6 +35,7 @@ _BUSY: Final = (503, "overloaded_error")
 _LOGIN: Final = (502, "api_error")
 _UNKNOWN: Final = (404, "not_found_error")
 _DENIED: Final = (403, "permission_error")
+_TOO_LARGE: Final = (413, "request_too_large")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,21 @@ _CAUSES: Final[Mapping[Reason, _Cause]] = MappingProxyType(
             _LOGIN, "no account is configured", "Add one: maxpool config show names the file."
         ),
         Reason.MODEL: _Cause(_UNKNOWN, "no account offers this model"),
+        Reason.TARGET: _Cause(
+            _UNKNOWN,
+            "no account is a target of this model",
+            "maxpool explain --model NAME tells what it stands for.",
+        ),
+        Reason.CROSS_PROVIDER: _Cause(
+            _QUOTA, "only other vendors' accounts are left and `cross_provider` holds them"
+        ),
         Reason.MODEL_MISSING: _Cause(_UNKNOWN, "no account offers this model"),
         Reason.NEEDS: _Cause(_UNKNOWN, "no account can take what this request contains"),
+        Reason.CONTEXT: _Cause(
+            _TOO_LARGE,
+            "this request and the answer it allows are too long for every model that is left",
+            "Shorten it, allow a shorter answer (max_tokens), or raise `context` where it is wrong.",
+        ),
         Reason.FORMAT: _Cause(_UNKNOWN, "no account speaks this API"),
         Reason.OWNER: _Cause(_UNKNOWN, "the account that this request must use cannot serve it"),
         Reason.HOME: _Cause(

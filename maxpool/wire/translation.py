@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
     from maxpool.wire.replies import Answer
 
-Format = Literal["anthropic", "openai-chat", "openai-responses"]
+Format = Literal["anthropic", "openai-chat", "openai-responses", "generate"]
 
 ANTHROPIC: Final = "anthropic"
 CHAT: Final = "openai-chat"
 RESPONSES: Final = "openai-responses"
+GENERATE: Final = "generate"
 
 
 class AnswerWriter(Protocol):
@@ -78,7 +79,11 @@ class AnswerReader(Protocol):
         ...
 
     def feed(self, chunk: bytes) -> bytes:
-        """The next bytes of the upstream's event stream (split anywhere) as Messages events."""
+        """The next bytes of the upstream's event stream (split anywhere) as Messages events.
+
+        Where a stream was asked for and the answer comes whole, its pieces go here all the same: the
+        events come with `end`.
+        """
         ...
 
     def end(self) -> bytes:

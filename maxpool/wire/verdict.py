@@ -35,11 +35,14 @@ from maxpool.core.lease import (
     TransientFailure,
 )
 from maxpool.core.ratelimit import Rejection, evidence, parse_retry_after, read_headers
+from maxpool.core.rejected import ContextExceeded
 from maxpool.core.values import value
 from maxpool.wire.meter import usage_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from maxpool.wire.verdict_provider import Failures
 
 MAX_BODY_BYTES: Final = 64 * 1024
 FINGERPRINT_CHARS: Final = 80
@@ -55,6 +58,7 @@ TEXTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "closed": ("this organization has been disabled",),
         "credit": ("credit balance is too low",),
         "extra_usage": ("out of extra usage", "extra usage is required"),
+        "context": ("prompt is too long", "exceed context limit"),
     }
 )
 # Machine-readable codes (anthropic-py 2.11, types/shared/*_error_details.py) outrank any text.
@@ -132,7 +136,8 @@ class Rule:
     then: Callable[[Facts], Outcome]
 
 
-def _quota(proof: Rejection | None) -> Outcome:
+def quota_of(proof: Rejection | None) -> Outcome:
+    """The outcome of a window that is closed; None: nothing proves that it was quota."""
     if proof is None:
         return Burst()
     family = proof.window.partition(":")[2]
@@ -171,7 +176,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "quota by headers",
         lambda f: f.status == 429 and f.window is not None,
-        lambda f: _quota(f.window),
+        lambda f: quota_of(f.window),
     ),
     Rule(
         "extra usage",
@@ -181,7 +186,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "quota by what is left out",
         lambda f: f.status == 429 and f.implied is not None,
-        lambda f: _quota(f.implied),
+        lambda f: quota_of(f.implied),
     ),
     Rule(
         "empty bucket",
@@ -221,6 +226,11 @@ RULES: Final[tuple[Rule, ...]] = (
         lambda f: f.status == 404 and f.kind == "not_found_error" and _names_model(f),
         lambda f: ModelMissing(f.model),
     ),
+    Rule(
+        "context",
+        lambda f: f.status == 400 and f.says("context"),
+        lambda f: ContextExceeded(f.status),
+    ),
     Rule("request rejected", lambda f: f.status >= 400, lambda f: RequestRejected(f.status)),
     Rule("no answer at all", lambda _: True, lambda _: RequestRejected(502)),
 )
@@ -248,14 +258,21 @@ def read_facts(
     return Facts(status, kind, code, text, model, wait, proof)
 
 
-def classify_error_event(data: bytes, model: str) -> Outcome:
-    """The outcome of an `error` event that opens a 200 stream: as if it had been the status."""
+def classify_error_event(data: bytes, model: str, failures: Failures | None = None) -> Outcome:
+    """The outcome of an `error` event that opens a 200 stream: as if it had been the status.
+
+    `failures`: how the account's errors are read, where it is another vendor's.
+    """
     kind, _, _ = _error(data)
-    return classify(_STATUS_OF_TYPE.get(kind, 500), {}, data, model=model, now=0.0)
+    judge = classify if failures is None else failures.classify
+    return judge(_STATUS_OF_TYPE.get(kind, 500), {}, data, model=model, now=0.0)
 
 
-def classify_answer(content_type: str, body: bytes) -> Success | Garbage:
-    """A 200 that is no stream: an answer with its usage, or none (claim R4)."""
+def classify_answer(content_type: str, body: bytes, *, gated: bool = False) -> Success | Garbage:
+    """A 200 that is no stream: an answer with its usage, or none (claim R4).
+
+    `gated`: one that ended of its own accord and says nothing is none either.
+    """
     start = body[:64].lstrip()
     if not start and not body.strip():
         return Garbage("empty")
@@ -265,15 +282,33 @@ def classify_answer(content_type: str, body: bytes) -> Success | Garbage:
         answer = _decode_shape(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Garbage("json")
-    return Garbage("error") if answer.type == "error" else Success(usage_in(answer.usage))
+    if answer.type == "error":
+        return Garbage("error")
+    if gated and answer.stop_reason == "end_turn" and _says_nothing(answer.content):
+        return Garbage("empty")
+    return Success(usage_in(answer.usage))
 
 
 class _Shape(msgspec.Struct):
     type: object = None
+    stop_reason: object = None
+    content: msgspec.Raw = msgspec.Raw()
     usage: msgspec.Raw = msgspec.Raw()
 
 
 _decode_shape: Final = msgspec.json.Decoder(_Shape).decode
+
+
+def _says_nothing(content: msgspec.Raw) -> bool:
+    """Whether no block of an answer holds anything."""
+    told = bytes(content)
+    blocks = msgspec.json.decode(told) if told else None
+    return not blocks or (
+        isinstance(blocks, list)
+        and all(
+            isinstance(b, dict) and b.get("type") == "text" and not b.get("text") for b in blocks
+        )
+    )
 
 
 def _error(body: bytes) -> tuple[str, str, str]:

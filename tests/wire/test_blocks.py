@@ -88,3 +88,54 @@ def test_cache_control_of_another_shape_is_passed_over():
     for odd in odds:
         note_ttl(raw(odd), found)
     assert found.cache_ttl_s == 300.0
+
+
+def needs(*blocks: dict[str, Any], role: str = "user", **more: Any) -> set[str]:
+    last = {"role": "user", "content": "go on"}
+    messages = [{"role": role, "content": list(blocks)}, last]
+    body = {"model": "m", "messages": messages, **more}
+    return set(parse(json.dumps(body).encode()).needs)
+
+
+@pytest.mark.parametrize(
+    ("block", "word"),
+    [
+        (PAPER, "documents"),
+        ({"type": "document", "source": {"type": "url", "url": "https://x/a.pdf"}}, "documents"),
+        ({"type": "document", "source": {"type": "text", "data": "a"}}, None),
+        ({"type": "document", "source": {"type": "content", "content": "a"}}, None),
+        (
+            {"type": "document", "source": {"type": "text"}, "citations": {"enabled": True}},
+            "citations",
+        ),
+        ({"type": "search_result", "citations": {"enabled": True}}, "citations"),
+        ({"type": "search_result", "citations": {"enabled": False}}, None),
+        ({"type": "server_tool_use"}, "server_tools"),
+        ({"type": "web_search_tool_result"}, "server_tools"),
+        ({"type": "mcp_tool_use"}, "server_tools"),
+        (UPLOAD, "server_tools"),
+        ({"type": "compaction"}, "compaction"),
+        ({"type": "thinking", "thinking": "..."}, "unsigned_thinking"),
+        ({"type": "thinking", "thinking": "...", "signature": ""}, "unsigned_thinking"),
+        (SIGNED, None),
+        ({"type": "tool_use"}, None),
+        ({"type": "tool_result", "content": []}, None),
+    ],
+)
+def test_a_block_that_another_api_may_have_no_place_for_names_its_need(  # P2
+    block: dict[str, Any], word: str | None
+):
+    assert needs(block) == ({word} if word else set())
+
+
+@pytest.mark.parametrize(
+    ("tool", "there"),
+    [
+        ({"name": "a", "description": "web_search_20250305"}, False),
+        ({"name": "a", "type": "custom", "description": "_20"}, False),
+        ({"name": "web_search", "type": "web_search_20250305"}, True),
+        ({"name": "bash", "type": "bash_20250124"}, True),
+    ],
+)
+def test_tools_of_anthropics_own_are_told_from_those_of_the_client(tool, there):
+    assert ("server_tools" in needs(tools=[tool])) is there

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,3 +73,21 @@ def test_disabled_thinking_is_no_need():
 def test_absurd_output_limits_are_unknown_limits():
     for limit in (-1, 10**30):
         assert parse(b'{"model":"m","max_tokens":%d}' % limit).max_output_tokens is None
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ({"messages": [{"role": "user"}, {"role": "assistant", "content": "{"}]}, "prefill"),
+        ({"messages": [{"role": "assistant", "content": "hi"}, {"role": "user"}]}, None),
+        ({"mcp_servers": [{"type": "url"}]}, "server_tools"),
+        ({"mcp_servers": None}, None),
+        ({"container": "container_1"}, "server_tools"),
+        ({"container": None}, None),
+        ({"context_management": {"edits": [{"type": "compact_20260112"}]}}, "compaction"),
+        ({"context_management": {"edits": [{"type": "clear_thinking_20251015"}]}}, None),
+    ],
+)
+def test_what_a_request_asks_of_its_api_besides_blocks_is_a_need_too(more, word):  # P2
+    needs = parse(json.dumps({"model": "m", **more}).encode()).needs
+    assert needs == (frozenset({word}) if word else frozenset())

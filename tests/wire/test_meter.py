@@ -230,3 +230,15 @@ def test_whatever_an_event_holds_it_is_survived(name, told):
     meter.feed(Event(name, data))
     assert 0 <= meter.usage.input <= MAX_TOKENS
     assert usage_of_body(data).output >= 0
+
+
+@pytest.mark.parametrize(
+    ("stop", "says", "silent"),
+    [("end_turn", False, True), ("end_turn", True, False), ("max_tokens", False, False)],
+)
+def test_an_answer_that_ends_of_its_own_accord_without_a_word_is_silent(stop, says, silent):
+    meter = Meter()
+    if says:
+        meter.feed(Event("content_block_delta", b"{}"))
+    meter.feed(Event("message_delta", json.dumps({"delta": {"stop_reason": stop}}).encode()))
+    assert meter.silent is silent

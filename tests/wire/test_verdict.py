@@ -28,6 +28,7 @@ from maxpool.core.lease import (
     TokenUsage,
     TransientFailure,
 )
+from maxpool.core.rejected import ContextExceeded
 from maxpool.wire.verdict import RULES, classify, classify_answer, classify_error_event, read_facts
 
 NOW = 1_787_270_000.0
@@ -239,6 +240,15 @@ def test_what_belongs_to_the_request_blames_nobody(status: int):
     assert verdict(status, envelope("invalid_request_error", "no")) == RequestRejected(status)
 
 
+def test_what_is_too_long_says_so_and_may_go_to_a_larger_model():  # P3
+    body = envelope("invalid_request_error", "prompt is too long: 214000 tokens > 200000 maximum")
+    assert verdict(400, body) == ContextExceeded(400)
+    body = envelope(
+        "invalid_request_error", "input length and `max_tokens` exceed context limit: 9"
+    )
+    assert verdict(400, body) == ContextExceeded(400)
+
+
 def test_a_code_outranks_the_text_beside_it():
     body = envelope(
         "invalid_request_error", "credit balance is too low", "claude_code_version_too_old"
@@ -308,3 +318,26 @@ def test_a_200_with_an_answer_carries_its_usage_even_if_it_is_a_refusal():
     body = b'  {"type":"message","stop_reason":"refusal","usage":{"input_tokens":3}}'
     assert classify_answer("application/json", body) == Success(TokenUsage(input=3))
     assert classify_answer("application/json", b'{"input_tokens": 3}') == Success(TokenUsage())
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", '[{"type":"text","text":""}]', "null", '[{"type":"text"}]']
+)
+def test_another_vendors_answer_that_ends_and_says_nothing_is_garbage(content: str):
+    body = f'{{"type":"message","stop_reason":"end_turn","content":{content}}}'.encode()
+    assert classify_answer("application/json", body, gated=True) == Garbage("empty")
+    assert classify_answer("application/json", body) == Success()
+
+
+@pytest.mark.parametrize(
+    ("stop", "content"),
+    [
+        ("refusal", "[]"),
+        ("max_tokens", "[]"),
+        ("end_turn", '[{"type":"text","text":"x"}]'),
+        ("end_turn", '[{"type":"tool_use","id":"t"}]'),
+    ],
+)
+def test_an_answer_that_says_why_it_is_empty_is_one(stop: str, content: str):
+    body = f'{{"type":"message","stop_reason":"{stop}","content":{content}}}'.encode()
+    assert classify_answer("application/json", body, gated=True) == Success()
