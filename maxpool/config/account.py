@@ -7,13 +7,15 @@ at what depends on more than one key. No secret is ever held here, only where it
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from maxpool.config.failures import FailureConfig, FailureName
 from maxpool.config.fields import (
     AuthHeader,
     BaseUrl,
     Count,
     Day,
+    Duration,
     DurationOrZero,
     EventName,
     FilePath,
@@ -34,13 +36,18 @@ from maxpool.config.fields import (
     wrong,
 )
 from maxpool.config.identity import unwritten_id
+from maxpool.config.limits import PerMinute, Rates, Usd, UsdOrZero
+from maxpool.config.names import Tier
+from maxpool.config.quota import quota_lines
+from maxpool.core.needs import WORDS
+from maxpool.wire.chat_options import problem as option_problem
 
 EVERY_PROGRAM: Final = "*"
 CLAUDE_CODE: Final = "claude-code"
+ACCOUNT_ID: Final = "{account_id}"
+"""What stands in a `base_url` that several accounts share, where each has an id of its own."""
 OF_CLAUDE_CODE: Final = frozenset({"subscription", "home"})
 """Kinds that only Claude Code itself may use, unless an entry says otherwise."""
-
-_LATER_FORMATS: Final = frozenset({"openai-chat", "openai-responses"})
 
 
 def _kind(value: object) -> object:
@@ -53,12 +60,31 @@ def _kind(value: object) -> object:
 
 
 def _format(value: object) -> object:
-    if isinstance(value, str) and value in _LATER_FORMATS:
+    if value == "openai-responses":
         raise wrong(
-            f"is {value}, which this version does not speak yet",
-            'only "anthropic" is served now',
+            "is openai-responses, which maxpool speaks to clients and not to services",
+            'format = "openai-chat", which services with that API speak, too',
         )
     return value
+
+
+def _words(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in WORDS:
+            raise wrong(f"holds a word that says nothing; known are {', '.join(WORDS)}")
+    return names
+
+
+def _body(options: Mapping[str, object]) -> Mapping[str, object]:
+    for name, value in options.items():
+        told = option_problem(name, value)
+        if told is not None:
+            raise wrong(f"{name} {told}")
+    return options
+
+
+Needs = Annotated[Names, AfterValidator(_words)]
+"""Words of `core/needs`."""
 
 
 class AccountConfig(Section):
@@ -76,10 +102,18 @@ class AccountConfig(Section):
     config_dir: FilePath | None = None
     terms_accepted: Day | None = None
     base_url: BaseUrl | None = None
+    account_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")] | None = None
     allow_http: bool = False
-    format: Annotated[Literal["anthropic"], BeforeValidator(_format)] = "anthropic"
+    format: Annotated[Literal["anthropic", "openai-chat", "generate"], BeforeValidator(_format)] = (
+        "anthropic"
+    )
+    body: Annotated[Mapping[Word, bool | int | float | str], AfterValidator(_body)] = {}
     model: ModelName | None = None
     models: Mapping[Word, Word] = {}
+    tiers: Mapping[Tier, ModelName] = {}
+    context: Mapping[Word, Count] = {}
+    lacks: Needs = ()
+    can: Needs = ()
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
     enabled: bool = True
     tier: Annotated[int, Field(ge=0)] = 0
@@ -95,9 +129,23 @@ class AccountConfig(Section):
     headers: Mapping[HeaderText, HeaderValue] = {}
     strip_beta_headers: Names = ()
     deadline_header: HeaderText | None = None
+    idempotency_header: HeaderText | None = None
+    failures: Mapping[FailureName, FailureConfig] = {}
     cost_header: HeaderName | None = None
     cost_event: EventName | None = None
     strip_events: Annotated[tuple[EventName, ...], Field(strict=False)] = ()
+    rpm: PerMinute | None = None
+    tpm: PerMinute | None = None
+    limits: Rates = ()
+    balance_usd: UsdOrZero | None = None
+    minimum_balance_usd: UsdOrZero = 0.0
+    daily_budget_usd: Usd | None = None
+    session_budget_usd: Usd | None = None
+    quota_url: BaseUrl | None = None
+    quota_method: Literal["GET", "POST"] = "GET"
+    quota_map: Annotated[Mapping[Word, Word], AfterValidator(quota_lines)] = {}
+    quota_every_s: Duration = 300.0
+    quota_enforce: Literal["gate", "observe"] = "gate"
 
     @property
     def stable_id(self) -> str:
@@ -131,5 +179,9 @@ class ClientKeyConfig(Section):
     models: Names = ()
     profile: Word | None = None
     requests: Count | None = None
+    rpm: PerMinute | None = None
+    tpm: PerMinute | None = None
+    limits: Rates = ()
+    daily_budget_usd: Usd | None = None
     max_wait_s: DurationOrZero | None = None
     expires: Day | None = None

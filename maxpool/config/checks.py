@@ -6,18 +6,28 @@ parts of a file are valid, so that one wrong key does not hide another problem.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from maxpool.config.account import CLAUDE_CODE, OF_CLAUDE_CODE, AccountConfig, ClientKeyConfig
+from maxpool.config.account import (
+    ACCOUNT_ID,
+    CLAUDE_CODE,
+    OF_CLAUDE_CODE,
+    AccountConfig,
+    ClientKeyConfig,
+)
+from maxpool.config.failures import flaws
 from maxpool.config.fields import is_loopback
+from maxpool.config.names import problems as names_problems
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from maxpool.config.failures import Classes
     from maxpool.config.locate import Path
     from maxpool.config.model import ProbesConfig, QueueConfig, ServerConfig, UpstreamConfig
+    from maxpool.config.names import AliasConfig, SetConfig
     from maxpool.config.oauth import OAuthProfileConfig
 
 
@@ -45,6 +55,9 @@ class Parts:
     queue: QueueConfig | None = None
     probes: ProbesConfig | None = None
     oauth: Mapping[str, OAuthProfileConfig] | None = None  # None: one of them is wrong by itself
+    failures: Classes | None = None
+    aliases: Mapping[str, AliasConfig] = field(default_factory=dict)  # the valid ones
+    sets: Mapping[str, SetConfig] = field(default_factory=dict)
     accounts: Sequence[tuple[int, AccountConfig]] = ()
     client_keys: Sequence[tuple[int, ClientKeyConfig]] = ()
     names: Sequence[tuple[str, int, str]] = ()  # section, position, name: of invalid entries too
@@ -63,6 +76,9 @@ def find(parts: Parts) -> Iterator[Finding]:
     if parts.oauth is not None:
         yield from profiles(parts.oauth)
         yield from unknown_profiles(parts.accounts, parts.oauth)
+    yield from _failures(("failures",), parts.failures or {})
+    for wrong_path, message, hint in names_problems(parts.aliases, parts.sets):
+        yield Finding(path=wrong_path, message=message, hint=hint)
     yield from _unique(parts)
     yield from _one_login_each(parts)
     for index, key in parts.client_keys:
@@ -154,6 +170,12 @@ def _account(
 ) -> Iterator[Finding]:
     if account.base_url is not None:
         yield from _plain_http(path, account.base_url, account.allow_http)
+        if ACCOUNT_ID in account.base_url and account.account_id is None:
+            yield Finding(
+                path=path,
+                message=f"has {ACCOUNT_ID} in its base_url and says nowhere what that is",
+                hint='account_id = "..."',
+            )
     elif account.kind == "provider":
         yield Finding(
             path=path,
@@ -164,9 +186,39 @@ def _account(
         yield Finding(
             path=(*path, "auth_header"), message="is none, so the secret would never be sent"
         )
+    if account.failures and account.kind != "provider":
+        message = 'is for accounts of kind = "provider" only: what others say is known'
+        yield Finding(path=(*path, "failures"), message=message)
+    yield from _failures((*path, "failures"), account.failures)
+    yield from _quota(path, account, upstream)
     yield from _names(path, account)
+    yield from _format(path, account)
     yield from _serves(path, account, upstream)
     yield from _sign_in(path, account)
+
+
+def _quota(
+    path: Path, account: AccountConfig, upstream: UpstreamConfig | None
+) -> Iterator[Finding]:
+    """An account's bearer goes to its own origin and to no other."""
+    if account.quota_url is None:
+        if account.quota_map:
+            yield Finding(path=(*path, "quota_map"), message="needs quota_url beside it")
+        return
+    if not {"used", "remaining"} & account.quota_map.keys():
+        message = "needs quota_map, which says where in the answer the quota stands"
+        hint = 'quota_map = { remaining = "data.balance" }'
+        yield Finding(path=(*path, "quota_url"), message=message, hint=hint)
+    base_url = account.base_url or (upstream.base_url if upstream is not None else None)
+    here, there = urlsplit(base_url or account.quota_url), urlsplit(account.quota_url)
+    if (here.scheme, here.netloc.lower()) != (there.scheme, there.netloc.lower()):
+        message = "must be at the account's own origin: its credential goes nowhere else"
+        yield Finding(path=(*path, "quota_url"), message=message)
+
+
+def _failures(path: Path, given: Classes) -> Iterator[Finding]:
+    for name, key, message in flaws(given):
+        yield Finding(path=(*path, name, key), message=message)
 
 
 def _sign_in(path: Path, account: AccountConfig) -> Iterator[Finding]:
@@ -231,6 +283,25 @@ def _names(path: Path, account: AccountConfig) -> Iterator[Finding]:
         yield Finding(
             path=(*path, "deadline_header"), message="is a header that has another value already"
         )
+
+
+def _format(path: Path, account: AccountConfig) -> Iterator[Finding]:
+    """What only some formats have, and words that contradict each other."""
+    if account.format == "anthropic":
+        if account.body:
+            yield Finding(
+                path=(*path, "body"),
+                message="is for services of another format: Anthropic's gets what the client sent",
+            )
+    elif account.kind != "provider" or account.provider == "anthropic":
+        yield Finding(
+            path=(*path, "format"),
+            message="is not what Anthropic's own accounts speak",
+            hint='kind = "provider", and the name of its provider',
+        )
+    both = set(account.lacks) & set(account.can)
+    if both:
+        yield Finding(path=(*path, "can"), message=f"and lacks both name {', '.join(sorted(both))}")
 
 
 def _serves(

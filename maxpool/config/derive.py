@@ -10,18 +10,25 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from maxpool.config import environment
-from maxpool.config.account import CLAUDE_CODE
+from maxpool.config.account import ACCOUNT_ID, CLAUDE_CODE
+from maxpool.config.failures import cooldowns_of, failures_of
 from maxpool.config.fields import is_loopback, parse_key_price
+from maxpool.config.limits import account_rules, pool_rules
+from maxpool.config.prices import table_of
 from maxpool.core.account import Account
-from maxpool.core.owners import RESOURCES
+from maxpool.core.cooldowns import PROVIDER
+from maxpool.core.needs import CHAT_LACKS, PROMPT_LACKS, RESOURCES, UNSIGNED_THINKING
 from maxpool.core.settings import PoolSettings
+from maxpool.wire.chat_options import enabled_by, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from maxpool.config.account import AccountConfig
+    from maxpool.config.failures import Classes
     from maxpool.config.model import Config
+    from maxpool.wire.verdict_provider import Failures
 
 
 def pool_settings(config: Config) -> PoolSettings:
@@ -36,6 +43,9 @@ def pool_settings(config: Config) -> PoolSettings:
     return PoolSettings(
         **values,
         window_lengths={"5h": pool.window_5h_s, "7d": pool.window_7d_s},
+        cross_provider=config.models.cross_provider,
+        cross_after_s=config.models.cross_after_s,
+        when_all_cooling=config.models.when_all_cooling,
         queue_limit=config.queue.limit,
         queue_max_wait_s=config.queue.max_wait_s,
         queue_aging_s=config.queue.aging_s,
@@ -45,13 +55,22 @@ def pool_settings(config: Config) -> PoolSettings:
         probe_gap_max_s=config.probes.gap_max_s,
         probe_lane_s=config.probes.lane_s,
         refresh_ahead_s=config.refresh.ahead_s,
+        limits=pool_rules(config),
+        price_table=table_of(config.prices),
     )
 
 
-def account(entry: AccountConfig, *, probes: bool = False, upstream: str = "") -> Account:
+def account(
+    entry: AccountConfig,
+    *,
+    probes: bool = False,
+    upstream: str = "",
+    failures: Classes | None = None,
+) -> Account:
     """The core's account for one `[[accounts]]` entry.
 
-    `probes`: its usage can be asked for; `upstream`: the origin where it is reached.
+    `probes`: its usage can be asked for; `upstream`: the origin where it is reached;
+    `failures`: what the config says of all.
     """
     return Account(
         id=entry.stable_id,
@@ -70,9 +89,16 @@ def account(entry: AccountConfig, *, probes: bool = False, upstream: str = "") -
         profiles=None if entry.profiles is None else frozenset(entry.profiles),
         format=entry.format,
         models=models(entry),
-        lacks=frozenset() if provider(entry) == "anthropic" else frozenset({RESOURCES}),
+        tiers={str(tier): model for tier, model in entry.tiers.items()},
+        cooldowns=cooldowns_of(failures or {}, entry.failures) if entry.kind == PROVIDER else {},
+        lacks=lacks(entry),
+        context=dict(entry.context),
+        max_output_tokens=options_of(entry.body).max_tokens_max,
         slots=entry.slots,
         probes=probes,
+        limits=account_rules(entry),
+        balance_usd=entry.balance_usd,
+        minimum_balance_usd=entry.minimum_balance_usd,
         upstream=upstream,
     )
 
@@ -84,9 +110,17 @@ def accounts(config: Config) -> list[Account]:
             entry,
             probes=usage_url(config, entry) is not None,
             upstream="{0.scheme}://{0.netloc}".format(urlsplit(base_url(config, entry))).lower(),
+            failures=config.failures,
         )
         for entry in config.accounts
     ]
+
+
+def failures(config: Config, entry: AccountConfig) -> Failures | None:
+    """How another vendor's errors are read; None where they are Anthropic's own."""
+    if entry.kind != PROVIDER:
+        return None
+    return failures_of(config.failures, entry.failures, config.upstream.provider_tries)
 
 
 def usage_url(config: Config, entry: AccountConfig) -> str | None:
@@ -137,6 +171,18 @@ def models(entry: AccountConfig) -> dict[str, str]:
     return {"*": entry.model} if entry.model is not None else dict(entry.models)
 
 
+def lacks(entry: AccountConfig) -> frozenset[str]:
+    """What the account cannot take: by its format, as its options change that, as its owner says."""
+    if entry.format == "generate":
+        usual: frozenset[str] = PROMPT_LACKS
+    elif entry.format == "openai-chat":
+        usual = CHAT_LACKS - enabled_by(options_of(entry.body))
+    else:
+        own = provider(entry) == "anthropic"  # which takes back no thinking but what it signed
+        usual = frozenset({UNSIGNED_THINKING if own else RESOURCES})
+    return (usual - set(entry.can)) | set(entry.lacks)
+
+
 def provider(entry: AccountConfig) -> str:
     """Who issued the account: as written, else Anthropic, else (for a provider) its own name."""
     if entry.provider is not None:
@@ -146,7 +192,20 @@ def provider(entry: AccountConfig) -> str:
 
 def base_url(config: Config, entry: AccountConfig) -> str:
     """Where the account's requests go: its own origin, else the shared one."""
-    return entry.base_url or config.upstream.base_url
+    url = entry.base_url or config.upstream.base_url
+    return url if entry.account_id is None else url.replace(ACCOUNT_ID, entry.account_id)
+
+
+def root_url(config: Config, entry: AccountConfig) -> str:
+    """The same, below which the API's paths begin; of Messages without the `/v1` that they begin with."""
+    url = base_url(config, entry).rstrip("/")
+    return url.removesuffix("/v1") if entry.format == "anthropic" else url
+
+
+def auth_header(entry: AccountConfig) -> str:
+    """How its secret is sent: as written, else as a bearer where the API is not Anthropic's."""
+    usual = entry.format == "anthropic" or entry.auth_header != "auto"
+    return entry.auth_header if usual else "bearer"
 
 
 def key_required(config: Config) -> bool:

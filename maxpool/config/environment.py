@@ -62,6 +62,12 @@ def admin_key(env: Mapping[str, str] | None = None) -> str | None:
     return (environ() if env is None else env).get("MAXPOOL_ADMIN_KEY") or None
 
 
+def focus_models(env: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The models to keep warm, with commas between them: $MAXPOOL_FOCUS_MODELS."""
+    given = (environ() if env is None else env).get("MAXPOOL_FOCUS_MODELS", "")
+    return tuple(word.strip() for word in given.split(",") if word.strip())
+
+
 def succeeds(env: Mapping[str, str] | None = None) -> bool:
     """Whether a running server started this process to take its place."""
     return bool((environ() if env is None else env).get("MAXPOOL_HANDOVER"))

@@ -378,11 +378,11 @@ def _arguments(text: str) -> list[str]:
         return []
 
 
-def _key_reference(text: str, info: ValidationInfo) -> str:
+def key_reference(text: str, info: ValidationInfo) -> str:
     if text.startswith("command:"):
         raise wrong("may be env:NAME or file:PATH", "env:NAME")
     return _reference(text, info)
 
 
 SecretReference = Annotated[str, AfterValidator(_reference)]
-KeyReference = Annotated[str, AfterValidator(_key_reference)]
+KeyReference = Annotated[str, AfterValidator(key_reference)]

@@ -17,8 +17,10 @@ from maxpool.config import checks, environment
 from maxpool.config.account import AccountConfig, ClientKeyConfig
 from maxpool.config.fields import Section
 from maxpool.config.model import Config, ProbesConfig, QueueConfig, ServerConfig, UpstreamConfig
+from maxpool.config.names import AliasConfig, SetConfig
 from maxpool.config.oauth import OAuthProfileConfig
 from maxpool.config.problems import Describer, from_syntax, plain_words
+from maxpool.config.providers import with_shared
 from maxpool.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ def parse(text: str, path: Path, overrides: Overrides | None = None) -> Config:
     Raises `ConfigError` with every problem found, in file order.
     """
     try:
-        data = tomllib.loads(text)
+        data = with_shared(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([from_syntax(str(path), text, error)]) from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, endless nesting
@@ -149,6 +151,9 @@ def _parts(config: Config, data: Mapping[str, object]) -> checks.Parts:
         queue=config.queue,
         probes=config.probes,
         oauth=config.oauth,
+        failures=config.failures,
+        aliases=config.aliases,
+        sets=config.sets,
         accounts=tuple(enumerate(config.accounts)),
         client_keys=tuple(enumerate(config.client_keys)),
         names=_names(data),
@@ -172,6 +177,11 @@ def _salvage(data: Mapping[str, object], context: Mapping[str, object]) -> check
         for name, raw in (raw_profiles.items() if isinstance(raw_profiles, dict) else ())
         if (profile := _attempt(OAuthProfileConfig, raw, context)) is not None
     }
+    def named(model: type[M], name: str) -> dict[str, M]:
+        raw = data.get(name)
+        tried = {n: _attempt(model, one, context) for n, one in raw.items()} if isinstance(raw, dict) else {}
+        return {n: one for n, one in tried.items() if one is not None}
+
     all_valid = isinstance(raw_profiles, dict) and len(profiles) == len(raw_profiles)
     keys = entries(ClientKeyConfig, "client_keys")
     # A wrong [[client_keys]] entry must not also read as "there is no key".
@@ -182,6 +192,8 @@ def _salvage(data: Mapping[str, object], context: Mapping[str, object]) -> check
         queue=section(QueueConfig, "queue"),
         probes=section(ProbesConfig, "probes"),
         oauth=profiles if all_valid else None,
+        aliases=named(AliasConfig, "aliases"),
+        sets=named(SetConfig, "sets"),
         accounts=entries(AccountConfig, "accounts"),
         client_keys=keys,
         names=_names(data),

@@ -17,7 +17,7 @@ from maxpool.errors import MaxpoolError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ACCOUNTS, KEYS = "accounts", "client_keys"
+ACCOUNTS, KEYS, LIMITS, PRICES = "accounts", "client_keys", "limits", "prices"
 
 OF_ONE_MACHINE = frozenset(
     {("storage", "folder"), ("server", "tls_cert"), ("server", "tls_key"), ("upstream", "ca_file")}
@@ -56,6 +56,15 @@ def merge(mine: str, theirs: str, *, replace: bool = False) -> Merged:
         return _whole(found, theirs, other)
     for section, key, value in _settings(other):
         _merge_setting(found, section, key, value, replace=replace)
+    for entry in other.get(LIMITS, []):
+        if entry not in _read(found.text).get(LIMITS, []):
+            found.added.append("a limit")
+            found.text = edit.add_entry(found.text, LIMITS, entry)
+    # Their names are patterns, which no key of a section can be: a person has to write them.
+    here = _read(found.text).get(PRICES, {})
+    found.left_out += [
+        f"{PRICES}.{p}" for p, v in other.get(PRICES, {}).items() if here.get(p) != v
+    ]
     for entry in other.get(KEYS, []):
         _merge_key(found, entry, replace=replace)
     for entry in other.get(ACCOUNTS, []):
@@ -133,7 +142,7 @@ def _without_folder(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _settings(data: Mapping[str, Any], section: str = "") -> Iterator[tuple[str, str, Any]]:
     for key, value in data.items():
-        if not section and key in (ACCOUNTS, KEYS):
+        if not section and key in (ACCOUNTS, KEYS, LIMITS, PRICES):
             continue
         if isinstance(value, dict):
             yield from _settings(value, f"{section}.{key}" if section else key)

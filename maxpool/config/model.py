@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from maxpool.config.account import AccountConfig, ClientKeyConfig
+from maxpool.config.failures import FailureConfig, FailureName
 from maxpool.config.fields import (
     Amount,
     BaseUrl,
@@ -30,8 +31,14 @@ from maxpool.config.fields import (
     Size,
     Strategy,
     UrlPath,
+    Word,
 )
+from maxpool.config.ledger import LedgerUrl
+from maxpool.config.limits import BudgetConfig, LimitConfig
+from maxpool.config.names import AliasConfig, ModelProfileConfig, ModelsConfig, SetConfig
 from maxpool.config.oauth import OAuthProfileConfig
+from maxpool.config.prices import PriceConfig
+from maxpool.config.providers import PrewarmConfig, ProviderConfig
 
 MEGABYTE = 1 << 20
 
@@ -55,6 +62,8 @@ class ServerConfig(Section):
     tls_cert: FilePath | None = None
     tls_key: FilePath | None = None
     show_account: bool = True
+    max_listeners: Count = 10
+    max_listeners_per_address: Count = 5
 
 
 class UpstreamConfig(Section):
@@ -73,6 +82,7 @@ class UpstreamConfig(Section):
     trying_limit_s: Duration = 60.0
     network_budget_s: Duration = 30.0
     max_sends: Count = 6
+    provider_tries: Count = 3
 
 
 class PoolConfig(Section):
@@ -125,6 +135,9 @@ class PoolConfig(Section):
     billing_s: Duration = 900.0
     model_missing_s: Duration = 3600.0
     network_s: Duration = 5.0
+    provider_quota_s: Duration = 30.0
+    provider_forbidden_s: Duration = 1800.0
+    provider_breaker_max_s: Duration = 300.0
 
     incident_window_s: Duration = 30.0
     throttle_default_s: Duration = 30.0
@@ -197,6 +210,17 @@ class StorageConfig(Section):
     save_gap_s: DurationOrZero = 1.0
 
 
+class LedgerConfig(Section):
+    """`[ledger]`: what is remembered of requests, readings and events, where and for how long."""
+
+    enabled: bool = True
+    url: LedgerUrl = ""
+    keep_requests_s: Duration = 90 * 86_400.0
+    keep_readings_s: Duration = 35 * 86_400.0
+    queue_rows: Count = 20_000
+    flush_s: Duration = 0.5
+
+
 class LoggingConfig(Section):
     """`[logging]`: how much is logged, and in which form."""
 
@@ -214,9 +238,20 @@ class Config(Section):
     queue: QueueConfig = QueueConfig()
     secrets: SecretsConfig = SecretsConfig()
     probes: ProbesConfig = ProbesConfig()
+    prewarm: PrewarmConfig = PrewarmConfig()
+    models: ModelsConfig = ModelsConfig()
     refresh: RefreshConfig = RefreshConfig()
     storage: StorageConfig = StorageConfig()
+    ledger: LedgerConfig = LedgerConfig()
     logging: LoggingConfig = LoggingConfig()
     oauth: Mapping[Name, OAuthProfileConfig] = {}
+    providers: Mapping[Name, ProviderConfig] = {}
+    failures: Mapping[FailureName, FailureConfig] = {}
+    budget: BudgetConfig = BudgetConfig()
+    prices: Mapping[Word, PriceConfig] = {}
+    limits: Annotated[tuple[LimitConfig, ...], Field(strict=False)] = ()
+    aliases: Mapping[Word, AliasConfig] = {}
+    sets: Mapping[Name, SetConfig] = {}
+    profiles: Mapping[Word, ModelProfileConfig] = {}
     client_keys: Annotated[tuple[ClientKeyConfig, ...], Field(strict=False)] = ()
     accounts: Annotated[tuple[AccountConfig, ...], Field(strict=False)] = ()

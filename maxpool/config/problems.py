@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from maxpool.config.checks import Finding
 
 _LATER_SECTIONS = frozenset(
-    {"secrets", "cluster", "probes", "alerts", "oauth", "models", "prices", "buckets"}
+    {"secrets", "cluster", "probes", "alerts", "oauth", "buckets"}
 )
 
 _TYPES = {

@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from maxpool.config.account import AccountConfig, ClientKeyConfig
+from maxpool.config.failures import FailureConfig
+from maxpool.config.limits import LimitConfig
 from maxpool.config.model import Config
+from maxpool.config.names import AliasConfig, ModelProfileConfig, SetConfig
 from maxpool.config.oauth import OAuthProfileConfig
+from maxpool.config.prices import PriceConfig
+from maxpool.config.providers import ProviderConfig
 
 if TYPE_CHECKING:
     from maxpool.config.locate import Path
@@ -33,12 +38,12 @@ def sections() -> dict[str, type[BaseModel]]:
 
 def lists() -> dict[str, type[BaseModel]]:
     """The `[[list]]` tables, by name."""
-    return {"client_keys": ClientKeyConfig, "accounts": AccountConfig}
+    return {"limits": LimitConfig, "client_keys": ClientKeyConfig, "accounts": AccountConfig}
 
 
 def named() -> dict[str, type[BaseModel]]:
     """The `[group.NAME]` tables, whose names their owner chooses, by group."""
-    return {"oauth": OAuthProfileConfig}
+    return {"oauth": OAuthProfileConfig, "prices": PriceConfig, "providers": ProviderConfig, "failures": FailureConfig, "aliases": AliasConfig, "sets": SetConfig, "profiles": ModelProfileConfig}
 
 
 def tables() -> dict[str, type[BaseModel]]:

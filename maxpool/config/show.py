@@ -54,9 +54,12 @@ def tables(loaded: Loaded, environ: Mapping[str, str] | None = None) -> Iterator
         if name == "storage":
             settings = [_folder(loaded, env) if s.key == "folder" else s for s in settings]
         yield Table(name=name, entry=False, settings=settings)
-    for name, profile in config.oauth.items():
-        header = f"oauth.{name if _BARE.fullmatch(name) else json.dumps(name)}"
-        yield Table(name=header, entry=False, settings=_said(_settings(profile, {})))
+    for group in schema.named():
+        for name, section in getattr(config, group).items():
+            header = f"{group}.{name if _BARE.fullmatch(name) else json.dumps(name)}"
+            yield Table(name=header, entry=False, settings=_said(_settings(section, {})))
+    for limit in config.limits:
+        yield Table(name="limits", entry=True, settings=_said(_settings(limit, {})))
     for key in config.client_keys:
         yield Table(name="client_keys", entry=True, settings=_said(_settings(key, {})))
     for account in config.accounts:
@@ -80,7 +83,7 @@ def as_toml(found: Sequence[Table]) -> str:
 
 def as_json(found: Sequence[Table]) -> dict[str, Any]:
     """The same as plain data: section -> key -> {value, origin}, lists as lists."""
-    result: dict[str, Any] = {"client_keys": [], "accounts": []}
+    result: dict[str, Any] = {"limits": [], "client_keys": [], "accounts": []}
     for table in found:
         keys = {s.key: {"value": s.value, "origin": s.origin} for s in table.settings}
         if not table.name:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from maxpool.core.ratebuckets import Rule
+
 HOME = "home"
 """The kind that is here for its quota only: its client keeps the login and talks to the provider."""
 
@@ -36,9 +38,11 @@ class Account:
     `priority` and `tier`: lower first. `caps` and `reserve`: window name -> share 0..1 (a cap of .8
     and a reserve of .2 mean the same; `emergency` opens the reserve when all else is closed).
     `serves`: programs served, None = every program. `models`: pattern -> model name sent upstream,
-    empty = every model as named. `slots`: most leases at once, None = the pool's setting. What follows
-    from these (`paid`: each token served here costs money; `plan_weight`: capacity relative to Pro = 1,
-    20x plans 20, 5x plans 5, unknown plans 20) is worked out once: each choice asks for it many times.
+    empty = every model as named. `context`: pattern of a name sent upstream -> tokens that fit into one
+    request and its answer, empty = not known; `max_output_tokens`: no longer answer is ever asked for. `cooldowns`: cause (see `core/cooldowns`) -> seconds instead of the
+    pool's setting. `slots`: most leases at once, None = the pool's setting. `limits`, `balance_usd`,
+    `minimum_balance_usd`: see `core/budget`. What follows from these (`paid`: each token served here costs money; `plan_weight`: capacity relative to Pro = 1, 20x plans
+    20, 5x plans 5, unknown plans 20) is worked out once: each choice asks for it many times.
     """
 
     id: str
@@ -58,8 +62,15 @@ class Account:
     format: str = "anthropic"
     models: Mapping[str, str] = field(default_factory=dict)
     lacks: frozenset[str] = frozenset()
+    context: Mapping[str, int] = field(default_factory=dict)
+    max_output_tokens: int | None = None
+    tiers: Mapping[str, str] = field(default_factory=dict)  # see `core/targets`; tier -> model
+    cooldowns: Mapping[str, float] = field(default_factory=dict)
     slots: int | None = None
     probes: bool = False
+    limits: tuple[Rule, ...] = ()
+    balance_usd: float | None = None
+    minimum_balance_usd: float = 0.0
     upstream: str = ""  # a label of where it is reached: what one says of its accounts holds there
     paid: bool = field(init=False, repr=False, compare=False)
     plan_weight: float = field(init=False, repr=False, compare=False)

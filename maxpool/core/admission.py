@@ -35,9 +35,12 @@ def context(pool: Pool, request: LeaseRequest, ticket: Ticket | None, now: float
     """What `check` needs to know of the pool."""
     room = pool.queue.find(ticket) is not None or pool.queue.room(request, now)
     wait_until = deadline(pool, request, ticket, now) if room else now
-    return Context(
+    found = Context(
         pool.settings, pool.plan_in_flight, False, wait_until, pool.throttle, pool.revision
     )
+    if pool.budget.money:
+        found.broke = pool.budget.broke(request, now)
+    return found
 
 
 def deadline(pool: Pool, request: LeaseRequest, ticket: Ticket | None, now: float) -> float:
@@ -62,6 +65,9 @@ def gate(
         if first is not None and not _overtakes(pool, first, request, ticket, now):
             until = pool.queue.expected(first, now)
             return Blocked(Unavailable(Reason.QUEUED, until), behind=first.reason)
+    if pool.budget.gates:
+        limit = pool.budget.gate(request, now)
+        return None if limit is None else Blocked(limit)
     return None
 
 
@@ -89,7 +95,9 @@ def hold(
     # Slots may be freed by the end of any lease, whatever the ramp says.
     timed = cause.until is not None and cause.reason is not Reason.SLOTS_FULL
     too_late = timed and cause.until is not None and cause.until > ends
-    if not cause.temporary or now >= ends or too_late:
+    if blocked.at_once:
+        refused = Reason.COOLDOWN
+    elif not cause.temporary or now >= ends or too_late:
         refused = blocked.behind or cause.reason
     elif waiter is None and not queue.room(request, now):
         refused = Reason.QUEUE_FULL

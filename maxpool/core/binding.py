@@ -23,13 +23,15 @@ class Warmth:
     """An account's prompt cache for one session: `tokens` of its prefix (0 = unsaid) until `until`.
 
     Hoped for as soon as a request is sent there, `proven` once one was answered. `since` is when it
-    was last read or written: what is past its believed life may teach how long that really is.
+    was last read or written: what is past its believed life may teach how long that really is. `model`:
+    what was asked there last, since each model has a cache of its own; "" = not known.
     """
 
     until: float
     tokens: int
     proven: bool = False
     since: float = 0.0
+    model: str = ""
 
 
 @dataclass(slots=True)
@@ -114,7 +116,7 @@ class Bindings:
         found.protected = found.protected or request.signed_thinking
         self.by_key.move_to_end(key)
         until = now + self.lives.life(account_id, request.cache_ttl_s)
-        self._heat(found, account_id, until, request.input_tokens)
+        self._heat(found, account_id, until, request)
         return move
 
     def _move(self, found: Binding, account_id: str, now: float, *, home_could_serve: bool) -> Move:
@@ -128,12 +130,15 @@ class Bindings:
         found.moves += moved
         return Move(why, moved, lost.tokens if lost is not None else 0)
 
-    def _heat(self, found: Binding, account_id: str, until: float, tokens: int) -> None:
+    def _heat(
+        self, found: Binding, account_id: str, until: float, request: LeaseRequest
+    ) -> None:
         old, proven, since = found.warm.pop(account_id, None), False, 0.0
+        tokens = request.input_tokens
         if old is not None:
             until, tokens = max(until, old.until), max(tokens, old.tokens)
             proven, since = old.proven, old.since
-        found.warm[account_id] = Warmth(until, tokens, proven, since)
+        found.warm[account_id] = Warmth(until, tokens, proven, since, request.model)
         while len(found.warm) > self.settings.max_warm_per_session:
             del found.warm[next(a for a in found.warm if a != found.home)]
 

@@ -31,10 +31,13 @@ def step(pool: Pool, by_s: float, now: float) -> None:
     _bindings(pool.bindings, by_s)
     _prefixes(pool.prefixes, by_s)
     pool.owners.step(by_s)
+    pool.budget.step(by_s)
     _throttle(pool.throttle, by_s)
     _queue(pool.queue, by_s)
     for running in pool.running.values():
         running.lease = replace(running.lease, started_at=running.lease.started_at + by_s)
+        if running.hold is not None:
+            running.hold.at += by_s
     pool.started_at += by_s
     pool.saved_at += by_s
     pool.index.restart(now)

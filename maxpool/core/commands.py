@@ -76,6 +76,7 @@ def reconfigure(pool: Pool, settings: PoolSettings, now: float) -> None:
         pool.owners,
     ):
         part.settings = settings
+    pool.budget.configure(settings)
     pool.index.configure(settings)
     pool.decisions.limit = settings.kept_decisions
     pool.queue.configure(settings)
@@ -83,6 +84,7 @@ def reconfigure(pool: Pool, settings: PoolSettings, now: float) -> None:
         for window in state.quota.windows.values():
             base = window.name.partition(":")[0]
             window.length_s = settings.window_lengths.get(base, window.length_s)
+        pool.budget.bind(state)
         pool.index.renew(state.account.id, now)
     pool.revision += 1
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from maxpool.core.family import family_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from maxpool.core.binding import Warmth
     from maxpool.core.demand import Demand
-    from maxpool.core.index import Lane
+    from maxpool.core.lanes import Lane
     from maxpool.core.lease import LeaseRequest, TokenUsage
     from maxpool.core.prefixes import Prefix
     from maxpool.core.quota import Look
@@ -245,6 +245,14 @@ def outgrow(room: float, session_mean: float, most: float) -> float:
     return most * math.exp(-max(room, 0.0) / session_mean)
 
 
+def _opening(state: AccountState, now: float, settings: PoolSettings) -> float:
+    """A 5h window that does not run is worth opening; money in use comes before another's."""
+    if state.shut:
+        return -settings.opening_bonus
+    used = state.purse is not None and state.purse.opened(now)
+    return -settings.opened_bonus if used else 0.0
+
+
 class Behind(NamedTuple):
     """Accounts of a lane that stood behind the weighed ones; `shift` makes prices of their orders."""
 
@@ -289,7 +297,7 @@ class Weigher:
     request: LeaseRequest
     weeks: Weeks
     prices: Prices
-    warm: dict[str, Warmth]
+    warm: Mapping[str, Warmth]
     parent_id: str | None = None
     home_id: str | None = None
     prefix: Prefix | None = None
@@ -327,7 +335,7 @@ class Weigher:
             quota=price * weight,
             congestion=s.congestion_weight * load * load,
             outgrow=outgrow(state.left, self.prices.session_mean, s.outgrow_weight),
-            opening=-s.opening_bonus if state.shut else 0.0,
+            opening=_opening(state, now, s),
             warm=bonus,
             parent=parent,
             prefix=-price * self._shared(account_id, cached),

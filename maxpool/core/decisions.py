@@ -30,7 +30,8 @@ class Decision(NamedTuple):
 
     `rebind`: None (stayed or first turn), `need` (its home could not serve) or `choice`; `lost_tokens`
     of warm prefix were left behind, worth `move_cost` (in the unit of the cost terms). `unavailable`:
-    how many accounts were closed, by reason. `waited_s`: in the queue before it.
+    how many accounts were closed, by reason. `waited_s`: in the queue before it. `route`: what was named,
+    where that stands for something else, and `target` what of it was chosen.
     """
 
     strategy: str
@@ -44,6 +45,8 @@ class Decision(NamedTuple):
     lost_tokens: int = 0
     move_cost: float = 0.0
     waited_s: float = 0.0
+    route: str = ""
+    target: str = ""
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -61,10 +64,28 @@ class Decision(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One target of a route and one account that is it: chosen, able to serve, or the reason why not.
+
+    `level`: 0 for the first targets, 1 and more for what they fall back to; `account_id` None where there
+    is no such account.
+    """
+
+    label: str
+    level: int
+    model: str
+    account_id: str | None
+    chosen: bool = False
+    reason: Reason | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """What the pool would do with a request now, in full: every account is in one of the two lists.
 
-    `chosen` is None where it would wait or be refused: `waits_for` says what for.
+    `chosen` is None where it would wait or be refused: `waits_for` says what for. `route`: what the
+    request named, where that stands for `targets`.
     """
 
     at: float
@@ -77,6 +98,8 @@ class Explanation:
     rebind: str | None = None
     lost_tokens: int = 0
     move_cost: float = 0.0
+    route: str = ""
+    targets: tuple[Told, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:

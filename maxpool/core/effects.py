@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from maxpool.core import cooldowns
 from maxpool.core import lease as outcomes
 from maxpool.core.eligibility import Context, Eligible, Reason, check, mismatch
 from maxpool.core.health import HealthEvent
+from maxpool.core.rejected import ContextExceeded, NotCarried, PolicyRefused
 from maxpool.core.throttle import EVERY_MODEL, Sighting, Throttle, scopes
 from maxpool.core.window import FAR_FUTURE_S
 
@@ -27,6 +29,8 @@ REFUSED = "the upstream refused its credential (401)"
 _ANSWERS = (
     outcomes.Success,
     outcomes.RequestRejected,
+    ContextExceeded,
+    PolicyRefused,
     outcomes.Cut,
     outcomes.ClientGone,
     outcomes.Internal,
@@ -59,15 +63,17 @@ class Effects:
                 self._answered(state, lease_id)
                 scope = scopes(state.account.provider, request.model)
                 self.throttle.answered(state.account.id, scope, lease_id, now)
-            case outcomes.RequestRejected() | outcomes.Cut():
+            case outcomes.RequestRejected() | ContextExceeded() | PolicyRefused() | outcomes.Cut():
                 state.health.answered(lease_id)  # it answered: not the account's fault
             case outcomes.Burst() | outcomes.Overloaded():
                 changed |= self._capacity(state, request, outcome, now)
             case outcomes.TransientFailure() | outcomes.Garbage():
-                state.health.failed(lease_id, now, self.settings)
-            case outcomes.NetworkFailure():
+                self._counted(state, lease_id, now)
+            case outcomes.NetworkFailure(sent=sent):
                 state.cool(Reason.NETWORK, now + self.settings.network_s)
-            case outcomes.ClientGone() | outcomes.Internal():
+                if sent and state.account.kind == cooldowns.PROVIDER:
+                    self._counted(state, lease_id, now)  # it was there, and did not answer
+            case outcomes.ClientGone() | outcomes.Internal() | NotCarried():
                 pass
             case (
                 outcomes.QuotaExceeded()
@@ -84,6 +90,11 @@ class Effects:
     def _answered(self, state: AccountState, lease_id: str) -> None:
         state.health.answered(lease_id)
         state.trips.clear()
+
+    def _counted(self, state: AccountState, lease_id: str, now: float) -> None:
+        """One failure more; enough of them in a row open the breaker."""
+        most_s = cooldowns.breaker_max_s(state.account, self.settings)
+        state.health.failed(lease_id, now, self.settings, most_s)
 
     def _limit(
         self,
@@ -105,7 +116,7 @@ class Effects:
                 for one in group:
                     self.close(one, f"7d:{family}", until, now, relative=relative)
             case outcomes.RateLimited(until, relative):
-                ends = self._bounded(until, now, s.quota_without_reset_s)
+                ends = self._bounded(until, now, cooldowns.quota_s(state.account, s))
                 for one in group:
                     one.quota.close_buckets(ends, by_us=relative or ends != until)
             case outcomes.SpendLimited(until):
@@ -138,13 +149,15 @@ class Effects:
                     HealthEvent.ORGANISATION_CLOSED, reason or "the upstream disabled it"
                 )
             case outcomes.Forbidden():
-                bounds = (s.forbidden_initial_s, s.forbidden_max_s)
+                bounds = cooldowns.forbidden_s(state.account, s)
                 step = self._growing(state, Reason.FORBIDDEN, bounds, now)
                 state.cool(Reason.FORBIDDEN, now + step)
             case outcomes.BillingFailure():
-                state.cool(Reason.BILLING, now + s.billing_s)
+                again = state.purse is not None and state.purse.second_try()
+                rest_s = s.topup_retry_s if again else cooldowns.billing_s(state.account, s)
+                state.cool(Reason.BILLING, now + rest_s)
             case outcomes.ModelMissing():
-                until = now + s.model_missing_s
+                until = now + cooldowns.model_s(state.account, s)
                 state.bench_model(request.model, Reason.MODEL_MISSING, until, s.max_model_benches)
 
     def close(
@@ -194,9 +207,10 @@ class Effects:
             state.cool(Reason.PROVISIONAL, now + max(park, s.retry_after_min_s))
             model, retry_after_s = EVERY_MODEL, asked
         else:
-            state.bench_model(
-                request.model, Reason.MODEL_COOLING, now + s.provisional_s, s.max_model_benches
-            )
+            until = now + cooldowns.overloaded_s(state.account, s)
+            state.bench_model(request.model, Reason.MODEL_COOLING, until, s.max_model_benches)
+            if state.account.kind == cooldowns.PROVIDER:
+                return set()  # of that vendor's one model: nobody else waits for it
             model, retry_after_s = request.model, None
         every, one = scopes(state.account.provider, request.model)
         scope = every if model == EVERY_MODEL else one

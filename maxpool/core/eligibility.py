@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from maxpool.core.account import CLIENT, HOME
+from maxpool.core.contextsize import too_large
 from maxpool.core.family import family_of
 from maxpool.core.health import HealthState
 from maxpool.core.quota import ACCOUNT_WINDOWS
+from maxpool.core.reasons import BY_EVENT as BY_EVENT
+from maxpool.core.reasons import NO_TARGET, TRANSLATED
+from maxpool.core.reasons import SPENT as SPENT
+from maxpool.core.reasons import TOLD as TOLD
+from maxpool.core.reasons import Reason as Reason
 from maxpool.core.targets import upstream_model
 from maxpool.core.values import value
 
@@ -26,90 +31,6 @@ if TYPE_CHECKING:
     from maxpool.core.settings import PoolSettings
     from maxpool.core.state import AccountState
     from maxpool.core.throttle import Throttle
-
-
-class Reason(StrEnum):
-    """Why an account (or the whole pool) cannot serve."""
-
-    # ends by itself, at a known time
-    QUOTA = "quota"
-    FAMILY_QUOTA = "family_quota"
-    RATE_LIMITED = "rate_limited"
-    SPEND_LIMIT = "spend_limit"
-    CAP = "cap"
-    RESERVE = "reserve"
-    COOLDOWN = "cooldown"
-    PROVISIONAL = "provisional"
-    BREAKER = "breaker"
-    FORBIDDEN = "forbidden"
-    BILLING = "billing"
-    NETWORK = "network"
-    MODEL_MISSING = "model_missing"
-    MODEL_COOLING = "model_cooling"
-    THROTTLE = "throttle"
-    KEY_PRICE = "key_price"
-    HOME_BUSY = "home_busy"
-    BUDGET = "budget"
-    BUCKET_EXHAUSTED = "bucket_exhausted"
-    # ends by an event
-    SLOTS_FULL = "slots_full"
-    TRIAL = "trial"
-    QUEUED = "queued"
-    # ends only when a person acts
-    LOCKED_OUT = "locked_out"
-    CLOSED = "closed"
-    DISABLED = "disabled"
-    DRAINING = "draining"
-    PAUSED = "paused"
-    # never ends for this request
-    MODEL = "model"
-    NEEDS = "needs"
-    PROFILE = "profile"
-    PROGRAM = "program"
-    FORMAT = "format"
-    OWNER = "owner"
-    HOME = "home"
-    OTHER_LOGIN = "other_login"
-    SPILL = "spill"
-    EXCLUDED = "excluded"
-    # of the pool as a whole
-    QUEUE_FULL = "queue_full"
-    TIMED_OUT = "timed_out"
-    NO_ACCOUNTS = "no_accounts"
-
-
-TOLD = frozenset(
-    {
-        Reason.QUOTA,
-        Reason.FAMILY_QUOTA,
-        Reason.RATE_LIMITED,
-        Reason.SPEND_LIMIT,
-        Reason.FORBIDDEN,
-        Reason.BILLING,
-        Reason.LOCKED_OUT,
-        Reason.CLOSED,
-    }
-)
-"""What an upstream says of a login itself: whose login it is has to hear that from the upstream."""
-
-SPENT = frozenset(
-    {
-        Reason.QUOTA,
-        Reason.FAMILY_QUOTA,
-        Reason.RATE_LIMITED,
-        Reason.SPEND_LIMIT,
-        Reason.BILLING,
-        Reason.CAP,
-        Reason.RESERVE,
-        Reason.DRAINING,
-    }
-)
-"""What keeps an account from doing more work, and not from showing what it holds already."""
-
-BY_EVENT = frozenset(
-    {Reason.SLOTS_FULL, Reason.TRIAL, Reason.QUEUED, Reason.PAUSED, Reason.THROTTLE}
-)
-"""Reasons whose end no clock knows, but which do end while requests run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +64,25 @@ class Context:
     wait_until: float = math.inf  # how long the request at hand may wait
     throttle: Throttle | None = None
     revision: int = 0  # of everything `check` reads
+    broke: Unavailable | None = None  # why no money may be spent for the request at hand
 
 
-def mismatch(account: Account, request: LeaseRequest) -> Reason | None:
+def asked_of(account: Account, request: LeaseRequest) -> str:
+    """The model that this account would be asked for."""
+    target = None if request.part is None else request.part.target_of(account)
+    return request.model if target is None else target.model
+
+
+def mismatch(  # noqa: C901 - one branch a reason
+    account: Account, request: LeaseRequest
+) -> Reason | None:
     """Why this account can never carry this request, whatever the time; None when it could."""
+    if request.route is not None:
+        return _mismatch_on_route(account, request)
+    if request.part is not None and request.part.target_of(account) is None:
+        return _not_for(account, request) or Reason.TARGET
     found: Reason | None = None
-    if account.models and upstream_model(account.models, request.model) is None:
+    if account.models and upstream_model(account.models, asked_of(account, request)) is None:
         found = Reason.MODEL
     # Signatures of thinking never cross to another provider.
     if request.signed_thinking and account.provider != "anthropic":
@@ -159,14 +93,31 @@ def mismatch(account: Account, request: LeaseRequest) -> Reason | None:
         found = Reason.PROFILE
     if account.serves is not None and request.program not in account.serves:
         found = Reason.PROGRAM
-    if account.format != request.format:
+    if account.format != request.format and (request.native or account.format not in TRANSLATED):
         found = Reason.FORMAT
+    if account.context and too_large(account, request, asked_of(account, request)):
+        found = Reason.CONTEXT
     if request.owner is not None and request.owner != account.id:
         found = Reason.OWNER
     if (account.kind == HOME) is not request.home:
         found = Reason.HOME  # its client talks to the provider by itself: nothing goes through here
     if request.own is not None or account.kind == CLIENT:
         found = _not_for(account, request) or found
+    return found
+
+
+def _as_seen_by(account: Account, request: LeaseRequest) -> Iterator[LeaseRequest]:
+    route = request.route
+    return iter(()) if route is None else route.as_seen_by(account, request)
+
+
+def _mismatch_on_route(account: Account, request: LeaseRequest) -> Reason | None:
+    """The same for all that a name stands for: None where one of its models would do."""
+    found: Reason | None = _not_for(account, request) or Reason.TARGET
+    for narrowed in _as_seen_by(account, request):
+        found = mismatch(account, narrowed)
+        if found is None:
+            return None
     return found
 
 
@@ -182,10 +133,8 @@ def _not_for(account: Account, request: LeaseRequest) -> Reason | None:
 
 def account_blocks(state: AccountState, now: float, ctx: Context) -> Iterator[Unavailable]:
     """Everything that keeps the whole account from serving, whatever the request."""
-    if not state.enabled:
-        yield Unavailable(Reason.DISABLED)
-    if state.draining:
-        yield Unavailable(Reason.DRAINING)
+    if not state.enabled or state.draining:
+        yield Unavailable(Reason.DRAINING if state.enabled else Reason.DISABLED)
     health = state.health
     if health.state is not HealthState.READY:
         yield from _health_blocks(state, now)
@@ -202,6 +151,8 @@ def account_blocks(state: AccountState, now: float, ctx: Context) -> Iterator[Un
             yield Unavailable(Reason.QUOTA, until_open)
         if state.account.caps or state.account.reserve:
             yield from _owner_blocks(state, now, ctx, ACCOUNT_WINDOWS)
+    if state.purse is not None:
+        yield from state.purse.blocks(now)
 
 
 def _health_blocks(state: AccountState, now: float) -> Iterator[Unavailable]:
@@ -241,12 +192,13 @@ def request_blocks(
     state: AccountState, request: LeaseRequest, now: float, ctx: Context
 ) -> Iterator[Unavailable]:
     """What keeps this account from carrying this request, beyond the account itself."""
+    model = asked_of(state.account, request)
     if ctx.throttle is not None and not ctx.throttle.idle:
-        pause = ctx.throttle.gate(state.account.provider, request.model, now)
+        pause = ctx.throttle.gate(state.account.provider, model, now)
         if pause is not None:
             yield Unavailable(Reason.THROTTLE, pause.until if pause.until > now else None)
     if state.quota.windows:
-        models, sent_as = state.account.models, request.model
+        models, sent_as = state.account.models, model
         if models:  # the upstream counts what it is asked for
             sent_as = upstream_model(models, sent_as) or sent_as
         family = f"7d:{family_of(sent_as)}"
@@ -255,13 +207,24 @@ def request_blocks(
         until = state.quota.closed(family, now, ctx.settings)
         if until is not None:
             yield Unavailable(Reason.FAMILY_QUOTA, until)
-    if state.model_benches:
-        bench = state.model_benches.get(request.model)
-        if bench is not None and bench[1] > now:
-            yield Unavailable(bench[0], bench[1])
+    bench = state.model_benches.get(model)
+    if bench is not None and bench[1] > now:
+        yield Unavailable(bench[0], bench[1])
+    if state.purse is not None or ctx.broke is not None:
+        yield from _limit_blocks(state, request, model, now, ctx)
     full = _slots_full(state, now, ctx)
     if full is not None:
         yield full
+
+
+def _limit_blocks(
+    state: AccountState, request: LeaseRequest, model: str, now: float, ctx: Context
+) -> Iterator[Unavailable]:
+    """The owner's limits on calls, tokens and money, as far as they concern this request."""
+    if state.purse is not None:
+        yield from state.purse.for_request(request, model, now)
+    if ctx.broke is not None and state.account.paid:
+        yield ctx.broke
 
 
 def _slots_full(state: AccountState, now: float, ctx: Context) -> Unavailable | None:
@@ -286,8 +249,11 @@ def check(
     """Whether the account can carry the request at `now`.
 
     Of several reasons the one that ends last is the true cause: one that never ends by itself
-    before any other, then the latest deadline.
+    before any other, then the latest deadline. Of several models that it may be asked for instead
+    (`request.route`) the one that ends first counts.
     """
+    if request.route is not None:
+        return _check_route(state, request, now, ctx)
     never = mismatch(state.account, request)
     if never is not None:
         return Unavailable(never)
@@ -297,6 +263,19 @@ def check(
     for block in request_blocks(state, request, now, ctx):
         worst = _later(worst, block)
     return ELIGIBLE if worst is None else worst
+
+
+def _check_route(
+    state: AccountState, request: LeaseRequest, now: float, ctx: Context
+) -> Eligible | Unavailable:
+    """The same for whatever the name stands for: the model that can be served first."""
+    best = Unavailable(_not_for(state.account, request) or Reason.TARGET)
+    for narrowed in _as_seen_by(state.account, request):
+        block = check(state, narrowed, now, ctx)
+        if isinstance(block, Eligible):
+            return block
+        best = block if best.reason in NO_TARGET or _rank(block) < _rank(best) else best
+    return best
 
 
 def check_open(

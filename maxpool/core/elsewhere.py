@@ -48,6 +48,8 @@ def adopt(pool: Pool, running: Running, now: float, *, known: bool) -> bool:
     warm = running.prefix_was_warm
     learning.grant(pool, state, running, now)
     running.prefix_was_warm = warm
+    if known and running.hold is not None:
+        pool.budget.adopted(running.hold)
     if running.burned:
         state.quota.reserved -= running.work
     state.in_flight += 1

@@ -7,64 +7,141 @@ named with its reason.
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from maxpool.core import admission
+from maxpool.core import admission, routing, told
 from maxpool.core.binding import session_key
+from maxpool.core.choice import Blocked, Choice
+from maxpool.core.contextsize import sized
+from maxpool.core.cooling import despite_cooling
 from maxpool.core.cost import Candidate, reckon
 from maxpool.core.decisions import Explanation
 from maxpool.core.eligibility import Context, Eligible, Reason, Unavailable, account_state, check
 from maxpool.core.field import Field, before_cost, median
 from maxpool.core.lines import level_of
 from maxpool.core.queue import class_of
-from maxpool.core.select import Choice
 from maxpool.core.strategy import STRATEGIES, Asking
 
 if TYPE_CHECKING:
     from maxpool.core.binding import Binding
     from maxpool.core.cost import Weigher
+    from maxpool.core.field import Rank
     from maxpool.core.lease import LeaseRequest
     from maxpool.core.pool import Pool
+    from maxpool.core.select import Selector
 
 Unused = tuple[str, Reason, float | None]
 
 
 def explain(pool: Pool, request: LeaseRequest, now: float, exclude: frozenset[str]) -> Explanation:
     """Weigh every account for that request; `chosen` is what `acquire` would lease at `now`."""
+    if pool.rooms:
+        request = sized(request, pool.rooms)
     selector = replace(pool.selector, blocked={})
     ctx = Context(pool.settings, pool.plan_in_flight, throttle=pool.throttle)
     full = not pool.queue.takes(request)
     ctx.wait_until = now if full else admission.deadline(pool, request, None, now)
-    arrived = admission.arrived(pool, request, None, now)
-    binding = pool.bindings.find(session_key(request), now)
-    weigher = selector.weigher(request, binding, now, ctx)
-    found, unused = _field(pool, weigher, binding, exclude, ctx)
+    seen = _Seen(pool, selector, request, now, exclude, ctx)
+    asked = routing.Asked(
+        pool=pool,
+        selector=selector,
+        request=request,
+        now=now,
+        exclude=exclude,
+        ctx=ctx,
+        arrived=admission.arrived(pool, request, None, now),
+        look=seen.look,
+    )
+    found = _decided(asked, seen)
     waits_for = _held(pool, request, exclude, ctx, now)
-    choice = None
-    if not found.ranks:
-        waits_for = waits_for or selector.why_not(request, now, exclude, ctx).cause
-        found.ranks = selector.reserves(weigher, exclude, ctx, arrived)
-    if found.ranks:
-        decided = selector.decide(found, weigher, binding, exclude, ctx, arrived)
-        if isinstance(decided, Choice):
-            choice = decided
-        else:
-            waits_for = waits_for or decided.cause
+    if isinstance(found, Blocked):
+        waits_for = waits_for or found.cause
+    choice = found if isinstance(found, Choice) else None
     held = waits_for is not None and waits_for.reason in (Reason.PAUSED, Reason.QUEUED)
     choice = None if held else choice
+    binding = pool.bindings.find(session_key(request), now)
     return Explanation(
         at=now,
         strategy=pool.settings.strategy,
         request=request,
         chosen=None if choice is None else choice.state.account.id,
         waits_for=waits_for if choice is None else None,
-        candidates=tuple(Candidate(rank[-1], rank[-2]) for rank in sorted(found.ranks)),
-        unavailable=tuple(unused),
+        candidates=seen.candidates(None if choice is None else choice.state.account.id),
+        unavailable=tuple(seen.unused()),
         rebind=None if choice is None else _rebind(choice, binding),
         lost_tokens=0 if choice is None else choice.lost_tokens,
         move_cost=0.0 if choice is None else choice.move_cost,
+        route="" if request.route is None else request.route.name,
+        targets=() if request.route is None else tuple(told.targets(asked, choice)),
     )
+
+
+def _decided(asked: routing.Asked, seen: _Seen) -> Choice | Blocked:
+    """What the pool would decide, with every account looked at."""
+    if asked.request.route is not None:
+        found = routing.routed(asked)
+    else:
+        found = routing.plain(asked, lambda: _among_all(asked, seen))
+    if isinstance(found, Blocked) and asked.ctx.settings.when_all_cooling != "wait":
+        ctx, exclude = asked.ctx, asked.exclude
+        return despite_cooling(asked.pool, asked.request, found, asked.now, exclude, ctx)
+    return found
+
+
+def _among_all(asked: routing.Asked, seen: _Seen) -> Choice | Blocked:
+    selector, request, now = asked.selector, asked.request, asked.now
+    found, weigher, binding = seen.look(request)
+    if not found.ranks:
+        found.ranks = selector.reserves(weigher, asked.exclude, asked.ctx, asked.arrived)
+        if not found.ranks:
+            return selector.why_not(request, now, asked.exclude, asked.ctx)
+        seen.ranks += found.ranks
+    return selector.decide(found, weigher, binding, asked.exclude, asked.ctx, asked.arrived)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Looks at every account for each question, and remembers what it saw."""
+
+    pool: Pool
+    selector: Selector
+    request: LeaseRequest
+    now: float
+    exclude: frozenset[str]
+    ctx: Context
+    ranks: list[Rank] = field(default_factory=list)
+
+    def look(self, request: LeaseRequest) -> tuple[Field, Weigher, Binding | None]:
+        """Every account that may serve, weighed."""
+        binding = self.pool.bindings.find(session_key(request), self.now)
+        weigher = self.selector.weigher(request, binding, self.now, self.ctx)
+        found = _field(self.pool, weigher, binding, self.exclude, self.ctx)
+        self.ranks += found.ranks
+        return found, weigher, binding
+
+    def candidates(self, chosen: str | None) -> tuple[Candidate, ...]:
+        """Everybody who was weighed, best first, each once; what was chosen comes first."""
+        if not self.ranks:
+            self.look(self.request) if self.request.route is None else None
+        best = {
+            rank[-1]: Candidate(rank[-1], rank[-2]) for rank in sorted(self.ranks, reverse=True)
+        }
+        listed = list(reversed(best.values()))
+        if self.request.route is not None:
+            listed.sort(key=lambda one: one.account_id != chosen)
+        return tuple(listed)
+
+    def unused(self) -> list[Unused]:
+        """Everybody who cannot serve, with the reason."""
+        found: list[Unused] = []
+        for account_id, state in self.pool.states.items():
+            block = check(state, self.request, self.now, self.ctx)
+            if account_id in self.exclude:
+                block = Unavailable(Reason.EXCLUDED)
+            if not isinstance(block, Eligible):
+                found.append((account_id, block.reason, block.until))
+        return found
 
 
 def _rebind(choice: Choice, binding: Binding | None) -> str | None:
@@ -82,6 +159,9 @@ def _held(
         return Unavailable(Reason.NO_ACCOUNTS)
     if pool.paused:
         return Unavailable(Reason.PAUSED)
+    limit = pool.budget.gate(request, now)
+    if limit is not None:
+        return limit
     first = pool.queue.lines.first(class_of(request, exclude))
     if first is None or first.level > level_of(request) or first.deadline < now:
         return None
@@ -97,9 +177,9 @@ def _field(
     binding: Binding | None,
     exclude: frozenset[str],
     ctx: Context,
-) -> tuple[Field, list[Unused]]:
-    """Every account: ranked, or with its reason. What is reckoned on alarms is reckoned afresh."""
-    found, unused = Field(), []
+) -> Field:
+    """Every account that may serve, ranked. What is reckoned on alarms is reckoned afresh."""
+    found = Field()
     selector, now, settings = pool.selector, weigher.now, pool.settings
     strategy = STRATEGIES[settings.strategy]
     asking = Asking(now, binding, selector.leased)
@@ -108,14 +188,11 @@ def _field(
         if pool.index.places[account_id].parked and not account_state(known, now, ctx):
             state.opened_at = now  # it comes back now: its ramp begins
         block = check(state, weigher.request, now, ctx)
-        if account_id in exclude:
-            block = Unavailable(Reason.EXCLUDED)
-        if not isinstance(block, Eligible):
-            unused.append((account_id, block.reason, block.until))
+        if account_id in exclude or not isinstance(block, Eligible):
             continue
         reckon(state, now, pool.index.demand, pool.index.yardstick, settings)
         cost = weigher.cost(state, median(selector, state, ctx))
         word = (cost.total,) if strategy is None else strategy.rank(state, asking)
         before = before_cost(selector, state.account, ctx)
         found.ranks.append((before, word, state.lease_order, cost, account_id))
-    return found, unused
+    return found

@@ -24,13 +24,19 @@ from maxpool.core.eligibility import (
 from maxpool.core.strategy import STRATEGIES, Asking, Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from maxpool.core.account import Account
     from maxpool.core.binding import Binding
-    from maxpool.core.index import Lane
+    from maxpool.core.lanes import Lane
+    from maxpool.core.lease import LeaseRequest
     from maxpool.core.select import Selector
     from maxpool.core.state import AccountState
+
+FEW = 32
+"""So few accounts that offer a model are weighed one by one, rather than looked for in their lanes."""
+COUNTED = 256
+"""Of a lane, whose accounts do not offer a model: so many are counted at most."""
 
 Rank = tuple[Any, ...]
 """(what comes before cost, the strategy's word, lease order, cost, id): the lowest serves."""
@@ -102,6 +108,10 @@ def field_of(
         asking = Asking(weigher.now, binding, selector.leased)
         return _by_strategy(selector, (strategy, asking), weigher, exclude, ctx)
     alone = _at_home(selector, weigher)
+    offering = _offering(selector, weigher.request)
+    if offering is not None and len(offering) <= FEW and weigher.request.owner is None:
+        special = selector.index.special
+        alone += [n for n in sorted(offering) if n not in special and n not in alone]
     names = dict.fromkeys((*alone, *selector.index.special))
     _weigh(selector, found, names, (weigher, exclude, ctx))
     if not _settled(selector, found, ctx):
@@ -112,8 +122,14 @@ def field_of(
         skip = exclude.union(alone) if alone else exclude
         mean = selector.prices.session_mean
         found.terms = Terms(weigher.weeks, weigher.cold_weight, mean, skip)
-        _lanes(selector, found, weigher, ctx)
+        _lanes(selector, found, (weigher, offering), ctx)
     return found
+
+
+def _offering(selector: Selector, request: LeaseRequest) -> Collection[str] | None:
+    """The accounts that may be asked for what is being weighed; None where lanes tell that."""
+    index = selector.index
+    return index.offers.of(request) if request.part is not None or index.mixed else None
 
 
 def _weigh(
@@ -149,19 +165,54 @@ def _settled(selector: Selector, found: Field, ctx: Context) -> bool:
     return all(lane.before >= best[0] for lane in selector.index.lanes.values())
 
 
-def _lanes(selector: Selector, found: Field, weigher: Weigher, ctx: Context) -> None:
+def _lanes(
+    selector: Selector,
+    found: Field,
+    asked: tuple[Weigher, Collection[str] | None],
+    ctx: Context,
+) -> None:
     """Add the best of each lane; a lane ends where quota alone costs more than the best so far."""
+    weigher, offering = asked
+    part = weigher.request.part
     best = min((r[:3] for r in found.ranks), default=None)
     for lane in selector.index.lanes.values():
         if best is not None and lane.before > best[0]:
+            continue
+        if offering is not None and (part is not None or lane.mixed):
+            if len(offering) <= FEW:  # each of them was weighed by itself
+                name = Reason.MODEL if part is None else Reason.TARGET
+                others = sum(entry[2] not in offering for entry in lane.entries[:COUNTED])
+                found.miss(Unavailable(name), others) if others else None
+                continue
+            best = _lane(selector, found, lane, best, _Each(weigher, offering, ctx))
             continue
         block = _lane_block(lane, weigher, ctx)
         if block is not None:
             found.miss(block, len(lane.entries))
         else:
-            best = _lane(selector, found, lane, best)
+            best = _lane(selector, found, lane, best, None)
     if len(found.behind) > SHOWN_CANDIDATES:  # no more of them can be shown
         found.behind = nsmallest(SHOWN_CANDIDATES, found.behind, key=_first_cost)
+
+
+@dataclass(slots=True)
+class _Each:
+    """Asks the accounts of a lane one by one, where they are not all alike to the request."""
+
+    weigher: Weigher
+    offering: Collection[str]
+    ctx: Context
+
+    def serves(self, selector: Selector, account_id: str, found: Field) -> bool:
+        """Whether this account may serve; where not, the field knows why."""
+        weigher = self.weigher
+        if account_id not in self.offering:
+            return False
+        block = check_open(selector.states[account_id], weigher.request, weigher.now, self.ctx)
+        if isinstance(block, Unavailable):
+            found.miss(block)
+            return False
+        return True
 
 
 def _first_cost(behind: Behind) -> tuple[Any, ...]:
@@ -175,7 +226,8 @@ def _lane_block(lane: Lane, weigher: Weigher, ctx: Context) -> Unavailable | Non
     never = mismatch(sample.account, request)
     if never is not None:
         return Unavailable(never)
-    if ctx.throttle is None or ctx.throttle.idle:
+    broke = ctx.broke is not None and sample.account.paid
+    if (ctx.throttle is None or ctx.throttle.idle) and not broke:
         full = sample.in_flight >= sample.slots(ctx.settings)
         if not full and (sample.account.paid or ctx.plan_in_flight < ctx.settings.slots_total):
             return None
@@ -184,7 +236,11 @@ def _lane_block(lane: Lane, weigher: Weigher, ctx: Context) -> Unavailable | Non
 
 
 def _lane(
-    selector: Selector, found: Field, lane: Lane, best: tuple[Any, ...] | None
+    selector: Selector,
+    found: Field,
+    lane: Lane,
+    best: tuple[Any, ...] | None,
+    each: _Each | None,
 ) -> tuple[Any, ...] | None:
     terms = found.terms
     if terms is None:
@@ -203,14 +259,18 @@ def _lane(
                 least = fixed if dearer else fixed + terms.weeks.price(order + shift) * terms.weight
                 if ((least,), lease_order) >= best[1:]:
                     break
+            if each is not None and not each.serves(selector, account_id, found):
+                weighed += 1
+                continue
             cost = terms.cost(lane, shift, order, room)
             rank = (before, (cost.total,), lease_order, cost, account_id)
             found.ranks.append(rank)
             best = rank[:3] if best is None or rank[:3] < best else best
         weighed += 1
     if weighed < len(entries):
-        behind = entries[weighed : weighed + SHOWN_CANDIDATES]
-        found.behind.append(Behind(lane, shift, behind))
+        rest = entries[weighed : weighed + SHOWN_CANDIDATES]
+        behind = rest if each is None else [e for e in rest if e[2] in each.offering]
+        found.behind.append(Behind(lane, shift, behind)) if behind else None
     return best
 
 
@@ -224,10 +284,13 @@ def _by_strategy(
     """Every account that may serve, ranked by the strategy; costs are for those that are shown."""
     found, ranked = Field(), []
     strategy, asking = asked
-    for account_id, state in selector.states.items():
-        block = check(state, weigher.request, weigher.now, ctx)
+    part = weigher.request.part
+    states = selector.states
+    for account_id in states if part is None else selector.index.offers.of(weigher.request):
+        state = states[account_id]
         if account_id in exclude:
             continue
+        block = check(state, weigher.request, weigher.now, ctx)
         if isinstance(block, Unavailable):
             found.miss(block)
             continue

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 def grant(pool: Pool, request: LeaseRequest, choice: Choice, now: float, waited_s: float) -> Lease:
     """Lease the chosen account; `waited_s`: how long the request had been waiting for that."""
-    state = choice.state
+    state, request = choice.state, choice.request or request
     account_id = state.account.id
     pool.leased += 1
     pool.selector.leased = pool.leased
+    pool.habits.count(request.model, now)
     begun = pool.bindings.begun
     move = pool.bindings.bind(request, account_id, now, home_could_serve=choice.home_could_serve)
     if pool.bindings.begun > begun:
@@ -42,7 +43,11 @@ def grant(pool: Pool, request: LeaseRequest, choice: Choice, now: float, waited_
         lost_tokens=move.lost_tokens,
         move_cost=choice.move_cost if move.moved else 0.0,
         waited_s=max(waited_s, 0.0),
+        route=choice.route,
+        target="" if choice.target is None else choice.target.label,
     )
+    if choice.target is not None:
+        pool.routing.turns.taken(choice.route, choice.target, pool.leased)
     lease = Lease(f"{pool.lease_prefix}{pool.leased}", account_id, request.model, now, decision)
     running = Running(lease, request, move, choice.work, state.credential.generation)
     pool.running[lease.id] = running

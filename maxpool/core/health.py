@@ -107,19 +107,22 @@ class Health:
             self.failures, self.trial = settings.breaker_threshold - 1, None
         return tried
 
-    def failed(self, lease_id: str, now: float, settings: PoolSettings) -> None:
-        """A lease ended with a failure of the account's."""
+    def failed(
+        self, lease_id: str, now: float, settings: PoolSettings, most_s: float | None = None
+    ) -> None:
+        """A lease ended with a failure of the account's; `most_s`: its breaker's longest pause."""
+        longest_s = settings.breaker_max_s if most_s is None else most_s
         if self.state is HealthState.TRIAL:
             if lease_id == self.trial:
-                self._trip(now, settings)
+                self._trip(now, settings, longest_s)
         elif self.state is HealthState.READY:
             self.failures += 1
             if self.failures >= settings.breaker_threshold:
-                self._trip(now, settings)
+                self._trip(now, settings, longest_s)
 
-    def _trip(self, now: float, settings: PoolSettings) -> None:
+    def _trip(self, now: float, settings: PoolSettings, longest_s: float) -> None:
         # The first trip lasts the initial cooldown, each further one twice the one before.
-        cooldown = min(settings.breaker_initial_s * 2**self.trips, settings.breaker_max_s)
+        cooldown = min(settings.breaker_initial_s * 2**self.trips, longest_s)
         self.trips = min(self.trips + 1, 32)
         self.trial = None
         self.open_until = max(self.open_until, now + cooldown)

@@ -4,7 +4,8 @@ It only proposes; `core/eligibility.check` and `core/cost` decide. Accounts stan
 
 - *lanes*: open accounts without special terms. All accounts of a lane share everything that enters
   eligibility and cost except their week and the room left in their windows, so either all or none
-  can serve, and the cost of each follows from its entry alone. The order (see `cost.Week`) is the
+  can serve (but in mixed lanes, whose accounts offer models of their own: see `core/offers`), and the
+  cost of each follows from its entry alone. The order (see `cost.Week`) is the
   exponent of the weekly price without its common part; it holds as time passes and changes only
   with a reading, a lease, a reset or the demand clock.
 - *special*: open accounts in a trial, a recovery, with a shrunk limit or with a model or family set
@@ -21,13 +22,15 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from maxpool.core.account import CLIENT
 from maxpool.core.cost import reckon
 from maxpool.core.demand import Demand
 from maxpool.core.eligibility import Context, account_state
 from maxpool.core.health import HealthState
+from maxpool.core.lanes import Lane, LaneKey, Place, signature
+from maxpool.core.offers import Offers, mixed
 from maxpool.core.slope import Yardstick
 
 if TYPE_CHECKING:
@@ -36,62 +39,6 @@ if TYPE_CHECKING:
     from maxpool.core.account import Account
     from maxpool.core.settings import PoolSettings
     from maxpool.core.state import AccountState
-
-LaneKey = tuple[Any, ...]
-Entry = tuple[float, int, str, float]  # (weekly order, lease order, account id, room)
-
-
-def signature(account: Account) -> LaneKey:
-    """Everything of an account that enters eligibility or cost, apart from its quota."""
-    return (
-        account.priority,
-        account.tier,
-        account.paid,
-        account.format,
-        account.serves,
-        account.profiles,
-        account.lacks,
-        account.provider,
-        account.slots,
-        account.plan_weight,
-        account.weight,
-        tuple(account.models.items()),
-        account.kind,
-    )
-
-
-@dataclass(slots=True)
-class Lane:
-    """Accounts alike but for week and room, best week first; `sample` stands for all of them.
-
-    `form` and `median_of` say how the order becomes a price (see `cost.Week`): a plan whose median
-    counts for the unknown use, None where the use is known.
-    """
-
-    sample: AccountState
-    before: tuple[object, ...]
-    form: str
-    median_of: tuple[str | None] | None
-    length_s: float
-    congestion: float
-    failures: float
-    opening: float
-    entries: list[Entry] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Place:
-    """Where one account stands."""
-
-    lane: LaneKey | None = None
-    entry: Entry | None = None
-    alarm: float | None = None
-    signature: int = -1
-    known: tuple[LaneKey, float] | None = None
-    parked: str | None = None
-    crowd: int = 0  # sessions seen there lately, when last reckoned
-    private: bool = False  # it concerns nobody but those who ask for it by name
-
 
 def _family_blocks(state: AccountState, now: float) -> bool:
     """Whether a model family's window is closed, or the owner limits one."""
@@ -123,17 +70,21 @@ class Index:
     guessed: set[str] = field(default_factory=set)  # accounts whose room follows the yardstick
     shifted: dict[str, None] = field(default_factory=dict)  # to be lined up anew before a choice
     context: Context = field(init=False)
+    offers: Offers = field(init=False)
+    mixed: int = 0  # accounts in mixed lanes
     signatures: dict[LaneKey, int] = field(default_factory=dict)
     signed: int = 0
     turn: float = 0.0  # of the weighted strategy: when the last lease's was
 
     def __post_init__(self) -> None:
         self.context = Context(self.settings)
+        self.offers = Offers(self.states)
 
     def configure(self, settings: PoolSettings) -> None:
         """Go by new settings; every account has to be renewed then."""
         self.settings, self.context = settings, Context(settings)
         self.lanes.clear()
+        self.mixed = 0
         self.shifted.clear()
         for place in self.places.values():
             place.lane = place.entry = None
@@ -170,6 +121,7 @@ class Index:
         if place is None:
             private = state.account.kind == CLIENT
             place = Place(signature=self._sign(state.account), private=private)
+            self.offers.changed()
             self.places[account_id] = place
         was_parked, place.crowd = place.parked is not None, len(state.recent)
         self._leave(account_id, place)
@@ -234,7 +186,9 @@ class Index:
                 s.congestion_weight * share * share,
                 s.failure_weight * failures,
                 -s.opening_bonus if state.shut else 0.0,
+                mixed(account),
             )
+        self.mixed += lane.mixed
         place.lane = key
         place.entry = (week.order, state.lease_order, state.account.id, state.left)
         insort(lane.entries, place.entry)
@@ -269,6 +223,7 @@ class Index:
     def renew(self, account_id: str, now: float) -> None:
         """The account's identity or settings changed."""
         place = self.places.get(account_id)
+        self.offers.changed()
         if place is not None:
             self._leave(account_id, place)
             place.signature = self._sign(self.states[account_id].account)
@@ -287,6 +242,7 @@ class Index:
     def remove(self, account_id: str) -> None:
         """Forget an account."""
         self.shifted.pop(account_id, None)
+        self.offers.changed()
         place = self.places.pop(account_id, None)
         if place is not None:
             self._leave(account_id, place)
@@ -303,6 +259,7 @@ class Index:
             or state.shrunk_to is not None
             or state.opened_at is not None
             or bool(state.model_benches)
+            or (state.purse is not None and state.purse.particular)
             or state.recovering(now, self.settings) > 0.0
             or _family_blocks(state, now)
         )
@@ -320,6 +277,7 @@ class Index:
         if place.lane is None or place.entry is None:
             return
         lane = self.lanes[place.lane]
+        self.mixed -= lane.mixed
         del lane.entries[bisect_left(lane.entries, place.entry)]
         if not lane.entries:
             del self.lanes[place.lane]
@@ -349,10 +307,7 @@ class Index:
     def _deadlines(self, state: AccountState, now: float) -> Iterator[float]:
         """When the account changes by itself, apart from its quota."""
         s = self.settings
-        if state.cooldowns:
-            yield from (t for t in state.cooldowns.values() if t > now)
-        if state.health.open_until > now:
-            yield state.health.open_until
+        yield from state.deadlines(now)
         parked = state.parked_until()
         if 0.0 < parked <= now < parked + s.recovery_s:
             yield parked + s.recovery_s

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from maxpool.core import groups
+from maxpool.core import groups, spending
 from maxpool.core.binding import session_key
 from maxpool.core.family import family_of
 from maxpool.core.lease import (
@@ -20,12 +20,12 @@ from maxpool.core.lease import (
     Internal,
     Outcome,
     Overloaded,
-    RequestRejected,
     Success,
     TokenUsage,
 )
 from maxpool.core.money import estimate_usd
 from maxpool.core.ratelimit import read_headers
+from maxpool.core.rejected import OF_THE_REQUEST, ContextExceeded, PolicyRefused, RequestRejected
 from maxpool.core.state import LastError
 from maxpool.core.targets import upstream_model
 from maxpool.core.view import outcome_class, outcome_text
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from maxpool.core.binding import Move
+    from maxpool.core.budget import Hold
     from maxpool.core.lease import Lease, LeaseRequest, Reading
     from maxpool.core.pool import Pool
     from maxpool.core.ratelimit import HeaderReport
@@ -47,7 +48,7 @@ MIN_CACHED_TOKENS = 1024
 def settle_unobserved(throttle: Throttle, lease_id: str, outcome: Outcome, now: float) -> None:
     """Without headers only an outcome that proves an answer can settle a throttle's probe."""
     match outcome:
-        case Success() | Cut() | RequestRejected():
+        case Success() | Cut() | RequestRejected() | ContextExceeded() | PolicyRefused():
             throttle.settle(lease_id, 200, now)
         case Burst() | Overloaded():
             throttle.settle(lease_id, 529, now)
@@ -69,8 +70,16 @@ class Running:
     work: float
     generation: int = 0  # of the account's credential at the grant
     prefix_was_warm: bool = False
+    hold: Hold | None = None  # what it was counted for in the budgets
     observed: bool = False
     burned: bool = False
+    first_byte_s: float | None = None  # from its beginning to a good answer's headers
+
+    def answered(self, status: int, now: float) -> None:
+        """Its answer's headers came."""
+        self.observed = True
+        if status < 300 and self.first_byte_s is None:
+            self.first_byte_s = max(now - self.lease.started_at, 0.0)
 
 
 class Witness(Protocol):
@@ -99,6 +108,8 @@ def grant(pool: Pool, state: AccountState, running: Running, now: float) -> None
         state.seen(key, now, pool.settings)
     account_id = state.account.id
     running.prefix_was_warm = pool.prefixes.is_warm(request.prefix_digest, account_id, now)
+    if pool.budget.active:
+        spending.begin(pool, state, running, now)
 
 
 def begun(pool: Pool, state: AccountState, running: Running) -> None:
@@ -190,7 +201,10 @@ def ended(
     if pool.witness is not None:
         pool.witness.ended(lease_id, outcome)
     count(pool, state, running, outcome, now)
+    if running.hold is not None:
+        spending.end(pool, state, running, outcome, now)
     pool.decisions.ended(lease_id, outcome_class(outcome), now)
+    pool.latency.ended(state.account.id, running.request.model, running.first_byte_s, outcome)
     renewed = state.credential.generation != running.generation
     if renewed and isinstance(outcome, AuthRejected | AuthFinal):
         outcome = Internal()  # it speaks of a credential that is no longer in use
@@ -253,11 +267,11 @@ def count(pool: Pool, state: AccountState, running: Running, outcome: Outcome, n
             return  # our own fault: the account's record stays as it was
         case _:
             pool.bindings.unused(request, account_id, now)
-            if not isinstance(outcome, RequestRejected):
+            if not isinstance(outcome, OF_THE_REQUEST):
                 kind = outcome_class(outcome)
                 state.last_error = LastError(kind, now, outcome_text(outcome))
     _settle_work(pool, state, running, usage, now)
-    failed = not isinstance(outcome, Success | ClientGone | RequestRejected)
+    failed = not isinstance(outcome, (Success, ClientGone, *OF_THE_REQUEST))
     cost = estimate_usd(state.account, request.model, usage, pool.settings)
     took_s = now - running.lease.started_at
     state.tally.add(usage, now, took_s, failed=failed, estimate_usd=cost)

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
+from maxpool.core.rejected import ContextExceeded, NotCarried, PolicyRefused
+from maxpool.core.rejected import RequestRejected as RequestRejected
+from maxpool.core.routes import Part, Route  # noqa: TC001 - hints of values are read at run time
 from maxpool.core.values import value
 
 if TYPE_CHECKING:
@@ -63,6 +66,7 @@ class LeaseRequest:
     file belongs to, or (`owner_chosen`) that the caller wants and no other; `needs` are capabilities (`images`, `tools`, `thinking`); `prefix_digest`
     names tools + system so that sessions sharing them can share a cache. `home`: no request of its
     own, but the question in which home account a client should start. `own`: the client's own login.
+    `route`: what `model` stands for, None = itself; `part`: of that, what is being weighed (the pool's).
     """
 
     model: str
@@ -86,11 +90,20 @@ class LeaseRequest:
     owner_chosen: bool = False
     home: bool = False
     own: OwnLogin | None = None
+    spends: bool = True  # False: it only counts tokens
+    budget_key: str | None = None  # the client key, where it has limits of its own (`core/budget`)
+    beyond: frozenset[tuple[int, int | None]] = frozenset()  # see `core/contextsize`
+    route: Route | None = None
+    part: Part | None = None
+    native: bool = False  # no account that speaks another API can take it
 
 
 @value(frozen=True, slots=True)
 class Lease:
-    """The right to send one request to one account; released exactly once."""
+    """The right to send one request to one account; released exactly once.
+
+    `model`: what the account is asked for, which a route may have chosen.
+    """
 
     id: str
     account_id: str
@@ -235,14 +248,6 @@ class ModelMissing:
 
 
 @value(frozen=True, slots=True)
-class RequestRejected:
-    """The request itself is at fault; `retry_other` where one other account may see it otherwise."""
-
-    status: int
-    retry_other: bool = False
-
-
-@value(frozen=True, slots=True)
 class NetworkFailure:
     """No answer: `refused`, `dns`, `tls`, `reset` or `timeout`; `sent` = bytes may have arrived."""
 
@@ -292,6 +297,9 @@ Outcome = (
     | BillingFailure
     | ModelMissing
     | RequestRejected
+    | ContextExceeded
+    | PolicyRefused
+    | NotCarried
     | NetworkFailure
     | Garbage
     | Cut
@@ -319,16 +327,13 @@ class Reading:
 
 @value(frozen=True, slots=True)
 class BucketReading:
-    """A standard rate-limit family: `requests`, `tokens`, `input-tokens`, `output-tokens`, ...
-
-    `relative`: an empty one whose reset was told as a wait.
-    """
+    """A standard rate-limit family: `requests`, `tokens`, `input-tokens`, `output-tokens`, ..."""
 
     name: str
     limit: float | None = None
     remaining: float | None = None
     reset_at: float | None = None
-    relative: bool = False
+    relative: bool = False  # an empty one whose reset was told as a wait
 
 
 @value(frozen=True, slots=True)

@@ -40,6 +40,10 @@ def _from_1(old: Saved) -> Saved:
         "accounts": {i: _account_from_1(account) for i, account in old["accounts"].items()},
         "throttle": throttle,
         "owned": {},
+        "budget": {},
+        "habits": {},
+        "latency": [],
+        "sets": {},
     }
 
 

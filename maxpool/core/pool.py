@@ -18,20 +18,27 @@ from maxpool.core import (
     explain,
     grant,
     learning,
+    routing,
     snapshot,
+    spending,
     view,
 )
 from maxpool.core.binding import Bindings
+from maxpool.core.budget import Budget
+from maxpool.core.contextsize import Room, rooms_of, sized
 from maxpool.core.cost import Prices
 from maxpool.core.decisions import DecisionLog
 from maxpool.core.effects import Effects
 from maxpool.core.groups import Groups, source
+from maxpool.core.habits import Habits
 from maxpool.core.health import HealthState
 from maxpool.core.index import Index
+from maxpool.core.latency import Latencies
 from maxpool.core.lease import (
     Command,
     CredentialChange,
     Due,
+    Internal,
     Lease,
     LeaseRequest,
     Outcome,
@@ -84,6 +91,7 @@ class Pool:
         self.index = Index(self.states, self.settings)
         self.bindings = Bindings(self.settings)
         self.prices = Prices(self.settings)
+        self.budget = Budget(self.settings, self.prices)
         self.queue = Queue(self.settings)
         self.throttle = Throttle(self.settings)
         self.groups = Groups(self.states)
@@ -94,6 +102,10 @@ class Pool:
         self.decisions = DecisionLog(self.settings.kept_decisions)
         self.running: dict[str, Running] = {}
         self.harm = Harm()
+        self.habits = Habits()
+        self.routing = routing.Routing()
+        self.latency = Latencies(self.settings.kept_latencies)
+        self.rooms: frozenset[Room] = frozenset()  # those of accounts once known, too
         self.paused = False
         self.plan_in_flight = 0
         self.leased = 0
@@ -119,12 +131,16 @@ class Pool:
         place. Every `Lease` must be released exactly once.
         """
         self.index.advance(now)
+        if self.rooms:
+            request = sized(request, self.rooms)
+        if self.budget.keyed:
+            request = self.budget.marked(request)
         key = class_of(request, exclude)
         blocked = admission.gate(self, request, key, ticket, now)
         if blocked is None:
             arrived = admission.arrived(self, request, ticket, now)
             ctx = admission.context(self, request, ticket, now)
-            choice = self.selector.choose(request, now, exclude, ctx, arrived)
+            choice = routing.choose(self, request, now, exclude, ctx, arrived)
             if isinstance(choice, Choice):
                 self.queue.served(ticket)
                 return grant.grant(self, request, choice, now, now - arrived)
@@ -165,7 +181,7 @@ class Pool:
         state = self.states.get(account_id)
         running = self.running.get(lease.id) if lease is not None else None
         if running is not None and status is not None:
-            running.observed = True
+            running.answered(status, now)
             self.revision += self.throttle.settle(running.lease.id, status, now)
         if state is None:
             return
@@ -196,6 +212,7 @@ class Pool:
         try:
             changed = learning.ended(self, state, running, outcome, now)
         finally:  # whatever came of it, the slot is free
+            spending.end(self, state, running, outcome, now)
             self.queue.ended(now)
             state.in_flight -= 1
             if not state.account.paid:
@@ -205,6 +222,10 @@ class Pool:
             else:
                 for account_id in changed:
                     self.changed(account_id, now)
+
+    def sent(self, lease: Lease, now: float) -> bool:
+        """A further call is about to be sent on a lease: counted, unless a limit has no room for it."""
+        return not self.budget.active or spending.again(self, lease, now)
 
     # -- what else is learned -------------------------------------------------------------------
 
@@ -227,6 +248,13 @@ class Pool:
         commands.credential(state, change, now)
         self.changed(account_id, now)
 
+    def top_up(self, account_id: str, usd: float, now: float) -> bool:
+        """Its owner paid so much in; False for an account that does not exist."""
+        if account_id not in self.states:
+            return False
+        spending.top_up(self, account_id, usd, now)
+        return True
+
     def command(self, command: Command, now: float) -> bool:
         """Carry out what a person asks; False when it names nothing that exists."""
         changed = commands.carry_out(self, command)
@@ -246,6 +274,8 @@ class Pool:
         last = max(self.states.values(), key=lambda s: s.position, default=None)
         fresh.position = last.position + 1 if last is not None else 0
         self.states[account.id] = fresh
+        self.budget.bind(fresh)
+        self.rooms |= rooms_of(account)
         self.changed(account.id, now)
 
     def update(self, account: Account, now: float) -> None:
@@ -261,6 +291,8 @@ class Pool:
         if source(state.account) != source(account):
             self.groups.leave(state)
         state.account = account
+        self.rooms |= rooms_of(account)
+        self.budget.bind(state)
         self.index.renew(account.id, now)
         self.revision += 1
 
@@ -287,13 +319,15 @@ class Pool:
         if not state.account.paid:
             self.plan_in_flight -= state.in_flight
         self.groups.leave(state)
+        self.budget.forget(state)
         self.index.remove(account_id)
         self.bindings.forget_account(account_id)
         self.throttle.forget_account(account_id)
         self.prefixes.forget_account(account_id)
+        self.latency.forget_account(account_id)
         for lease_id in [i for i, r in self.running.items() if r.lease.account_id == account_id]:
             self.throttle.lost(lease_id)
-            del self.running[lease_id]
+            spending.end(self, None, self.running.pop(lease_id), Internal(), now)
         if self.selector.preferred == account_id:
             self.selector.preferred = None
         self.revision += 1

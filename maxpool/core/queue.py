@@ -32,6 +32,7 @@ def class_of(request: LeaseRequest, exclude: frozenset[str]) -> ClassKey:
     return (
         request.model,
         request.format,
+        request.native,
         request.program,
         request.profile,
         request.needs,
@@ -40,6 +41,10 @@ def class_of(request: LeaseRequest, exclude: frozenset[str]) -> ClassKey:
         request.owner_chosen,
         request.home,
         request.own,
+        request.budget_key,
+        request.beyond,
+        request.route,
+        request.part,
         exclude,
     )
 

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class RequestRecord(NamedTuple):
     """One ended request. Times are epoch seconds, spans milliseconds, tokens as in `TokenUsage`.
 
-    `account`: the id of the one that answered, or that failed last, "" where none was asked. `sent_model`:
-    under which name it was asked. `status`: what the caller got, 0 where it left before an answer.
+    `at`: when it came. `account`: the id of the one that answered, or that failed last, "" where none was
+    asked. `sent_model`: under which name it was asked. `status`: what the caller got, 0 where it left
+    before an answer. `failed`: its caller got an error, be it as the end of a stream that began with 200.
     `outcome`: the class of the last try's outcome, or of the refusal. `cost_usd`: told by the upstream
     (`cost_told`), else estimated, None where nobody knows. `decision`: the cost terms of the choice, as
     JSON. `device`: "" for what went through this server, else who reported it.
@@ -34,6 +35,7 @@ class RequestRecord(NamedTuple):
     format: str
     kind: str
     status: int
+    failed: bool
     outcome: str
     attempts: int
     streamed: bool
@@ -51,11 +53,6 @@ class RequestRecord(NamedTuple):
     skipped: str
     decision: str
     device: str = ""
-
-    @property
-    def failed(self) -> bool:
-        """Whether its caller got an error."""
-        return self.status >= 400
 
 
 class ReadingRecord(NamedTuple):
@@ -99,7 +96,7 @@ def _utc(_at: float) -> int:
 class UsageLine:
     """Sums of some requests; `key` names them. Tokens as in `TokenUsage`, cost in USD.
 
-    `unpriced`: answers whose cost nobody knows. The rest is told of sessions only.
+    `name`: what an account that is the key is called. `unpriced`: answers whose cost nobody knows. The rest is told of sessions only.
     """
 
     key: str
@@ -116,6 +113,7 @@ class UsageLine:
     last_at: float | None = None
     account: str = ""
     model: str = ""
+    name: str = ""
 
     @property
     def tokens(self) -> int:

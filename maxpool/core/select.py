@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from maxpool.core.binding import Binding, Bindings, session_key
-from maxpool.core.cost import Behind, Candidate, Cost, Prices, Terms, Weeks, Weigher
+from maxpool.core.choice import Blocked as Blocked
+from maxpool.core.choice import Choice as Choice
+from maxpool.core.choice import end_of
+from maxpool.core.cost import Candidate, Prices, Weeks, Weigher
 from maxpool.core.eligibility import (
-    BY_EVENT,
     ELIGIBLE,
     SPENT,
     TOLD,
@@ -22,6 +24,7 @@ from maxpool.core.eligibility import (
     Eligible,
     Reason,
     Unavailable,
+    asked_of,
     check,
     mismatch,
     only_for,
@@ -30,7 +33,9 @@ from maxpool.core.field import Field, Rank, field_of, median, rank_of
 from maxpool.core.queue import class_of
 
 if TYPE_CHECKING:
-    from maxpool.core.decisions import Ranked
+    from collections.abc import Mapping
+
+    from maxpool.core.binding import Warmth
     from maxpool.core.index import Index
     from maxpool.core.lease import LeaseRequest
     from maxpool.core.lines import ClassKey
@@ -39,34 +44,6 @@ if TYPE_CHECKING:
 
 KEPT_BLOCKS = 64
 """Classes of requests for which a block is remembered; callers choose model names freely."""
-
-
-@dataclass(slots=True)
-class Choice:
-    """The account that won, what it was weighed against, and how the session stood to it.
-
-    `move_cost`: what leaving its warm prefix behind costs, in the unit of the cost terms.
-    """
-
-    state: AccountState
-    cost: Cost
-    work: float
-    weighed: list[Ranked]
-    terms: Terms | None
-    behind: list[Behind]
-    unavailable: dict[str, int]
-    home_could_serve: bool
-    lost_tokens: int = 0
-    move_cost: float = 0.0
-
-
-@dataclass(slots=True)
-class Blocked:
-    """Nobody can serve: the reason that ends first, and how many accounts have which reason."""
-
-    cause: Unavailable
-    counts: dict[str, int] = field(default_factory=dict)
-    behind: Reason | None = None  # what the first of the queue waits for
 
 
 @dataclass(slots=True)
@@ -92,24 +69,44 @@ class Selector:
         arrived: float,
     ) -> Choice | Blocked:
         """The best account, or why there is none."""
-        known = self._known_block(request, exclude, now, ctx)
+        known = self.known_block(request, exclude, now, ctx)
         if known is not None:
             return known
-        binding = self.bindings.find(session_key(request), now)
-        weigher = self.weigher(request, binding, now, ctx)
-        found = field_of(self, weigher, binding, exclude, ctx)
+        found, weigher, binding = self.look(request, now, exclude, ctx)
         if not found.ranks:
             blocked = self.why_not(request, now, exclude, ctx)
             found.ranks = self.reserves(weigher, exclude, ctx, arrived)
             if not found.ranks:
-                blocked = self._until_emergency(blocked, now, ctx, arrived)
-                # The end of a reserve's other troubles is not in the cause: look again each time.
-                if len(self.blocked) >= KEPT_BLOCKS:
-                    self.blocked.clear()
-                if not self._reserves():
-                    self.blocked[class_of(request, exclude)] = blocked
-                return blocked
+                return self.keep_block(blocked, request, now, exclude, ctx, arrived)
         return self.decide(found, weigher, binding, exclude, ctx, arrived)
+
+    def look(
+        self, request: LeaseRequest, now: float, exclude: frozenset[str], ctx: Context
+    ) -> tuple[Field, Weigher, Binding | None]:
+        """The accounts that may serve, what weighs them, and where the session is bound."""
+        binding = self.bindings.find(session_key(request), now)
+        weigher = self.weigher(request, binding, now, ctx)
+        return field_of(self, weigher, binding, exclude, ctx), weigher, binding
+
+    def keep_block(
+        self,
+        blocked: Blocked,
+        request: LeaseRequest,
+        now: float,
+        exclude: frozenset[str],
+        ctx: Context,
+        arrived: float,
+    ) -> Blocked:
+        """Remember a block for whoever asks the same; it is looked at again when reserves open."""
+        blocked = self._until_emergency(blocked, now, ctx, arrived)
+        # The end of a reserve's other troubles is not in the cause: look again each time.
+        if len(self.blocked) >= KEPT_BLOCKS:
+            self.blocked.clear()
+        # Room for tokens differs from request to request of one class.
+        rooms = Reason.BUCKET_EXHAUSTED.value in blocked.counts
+        if not rooms and not self._reserves():
+            self.blocked[class_of(request, exclude)] = blocked
+        return blocked
 
     def decide(
         self,
@@ -142,13 +139,29 @@ class Selector:
             request,
             Weeks(demand, ctx.settings, now, demand.at(now)),
             self.prices,
-            binding.warm if binding is not None else {},
+            self._warm(request, binding),
             self._parent(request, binding, now),
             binding.home if binding is not None else None,
             self.prefixes.find(request.prefix_digest),
         )
 
-    def _known_block(
+    def _warm(self, request: LeaseRequest, binding: Binding | None) -> Mapping[str, Warmth]:
+        """Where some of the session's prefix may be cached for what each account would be asked for.
+
+        A cache belongs to one model: what is warm there for another one is worth nothing.
+        """
+        if binding is None:
+            return {}
+        if request.part is None:
+            return binding.warm
+        return {
+            account_id: warmth
+            for account_id, warmth in binding.warm.items()
+            if (state := self.states.get(account_id)) is not None
+            and warmth.model in ("", asked_of(state.account, request))
+        }
+
+    def known_block(
         self, request: LeaseRequest, exclude: frozenset[str], now: float, ctx: Context
     ) -> Blocked | None:
         """A block that was found already and holds: nothing changed, and its time has not come.
@@ -192,7 +205,7 @@ class Selector:
             if isinstance(block, Eligible):
                 return False
             if block.reason is not Reason.RESERVE:
-                soonest = min(soonest, max(_end(block), now))
+                soonest = min(soonest, max(end_of(block), now))
         after_s = ctx.settings.emergency_after_s
         return soonest > min(now + after_s, ctx.wait_until) or now - arrived >= after_s
 
@@ -267,6 +280,7 @@ class Selector:
             could,
             lost_tokens,
             move_cost,
+            best[:3],
         )
 
     def last_word(self, request: LeaseRequest, now: float, ctx: Context) -> Choice | None:
@@ -276,12 +290,25 @@ class Selector:
         own, holder = request.own, None if request.model else request.owner
         state = self.states.get(own.account_id if own is not None else holder or "")
         reasons = TOLD if own is not None else SPENT
+        if state is not None and request.route is not None:
+            request = next(request.route.as_seen_by(state.account, request), request)
         if state is None or not only_for(reasons, state, request, now, ctx):
             return None
         binding = self.bindings.find(session_key(request), now)
         weigher = self.weigher(request, binding, now, ctx)
-        found = Field([rank_of(self, state, weigher, ctx)])
+        found = self.only(Field([rank_of(self, state, weigher, ctx)]), weigher, binding, ctx)
+        found.request = request
+        return found
+
+    def only(
+        self, found: Field, weigher: Weigher, binding: Binding | None, ctx: Context
+    ) -> Choice:
+        """The choice of a field of one."""
         return self._chosen(found.ranks[0], found, weigher, binding, frozenset(), ctx)
+
+    def keeps_reserves(self) -> bool:
+        """Whether any owner keeps quota back for emergencies."""
+        return bool(self._reserves())
 
     def _home_could(
         self,
@@ -330,11 +357,11 @@ class Selector:
         ]
         if not blocks:
             return None
-        soonest = min(blocks, key=_end)
+        soonest = min(blocks, key=end_of)
         if never:
             return Blocked(soonest, {soonest.reason.value: len(blocks)})
         deadline = arrived + ctx.settings.key_price_after_s
-        if now >= deadline or _end(soonest) > deadline:
+        if now >= deadline or end_of(soonest) > deadline:
             return None
         until = deadline if soonest.until is None else min(soonest.until, deadline)
         if until > ctx.wait_until:
@@ -354,18 +381,6 @@ class Selector:
             if block.reason is Reason.OTHER_LOGIN:
                 continue
             counts[block.reason.value] = counts.get(block.reason.value, 0) + 1
-            if best is None or _end(block) < _end(best):
+            if best is None or end_of(block) < end_of(best):
                 best = block
         return Blocked(best or Unavailable(Reason.NO_ACCOUNTS), counts)
-
-
-_PERSON = frozenset({Reason.LOCKED_OUT, Reason.CLOSED, Reason.DRAINING, Reason.DISABLED})
-
-
-def _end(block: Unavailable) -> float:
-    """When a block ends: its time, soon for an event, late for a person's act, never otherwise."""
-    if block.until is not None:
-        return block.until
-    if block.reason in BY_EVENT:
-        return 0.0
-    return 1e17 if block.reason in _PERSON else 1e18

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from maxpool.core.prices_table import PriceTable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from maxpool.core.ratebuckets import Rule
 
 DAY_S = 86_400.0
 
@@ -16,7 +20,8 @@ def _window_lengths() -> Mapping[str, float]:
 
 
 def _model_prices() -> Mapping[str, float]:
-    # List prices per token relative to Sonnet's (3 and 15 USD per million in and out).
+    # What a token of a family weighs in quota, relative to Sonnet's; what it costs in USD is another
+    # question (`price_table`), and changes with every model.
     return {"opus": 5 / 3, "sonnet": 1.0, "haiku": 1 / 3}
 
 
@@ -59,6 +64,7 @@ class PoolSettings:
     failure_weight: float = 5.0
     outgrow_weight: float = 12.0
     opening_bonus: float = 2.0  # for an account whose 5h window does not run yet
+    opened_bonus: float = 0.5  # for one whose money or long limit is in use: before another's
     outgrow_window_s: float = 600.0  # sessions seen on an account this recently will grow there
     max_recent_sessions: int = 64  # per account
     revisit_bonus: float = 1.0  # back to where a prefix was, past its believed life: it may teach
@@ -75,7 +81,6 @@ class PoolSettings:
     soft_slots_min: float = 2.0
     soft_slots_regrow_s: float = 600.0  # +1 per this long after a halving
     model_prices: Mapping[str, float] = field(default_factory=_model_prices)
-    usd_per_million: float = 3.0  # Sonnet input tokens, list price of 2026-11: for estimates only
     expected_output_tokens: float = 700.0  # until answers have been seen
     output_price: float = 5.0  # output tokens cost five times input tokens
     cache_read_price: float = 0.1
@@ -83,6 +88,10 @@ class PoolSettings:
     cache_write_price_1h: float = 2.0
     key_price: Literal["never", "after", "always"] = "after"
     key_price_after_s: float = 20.0
+    cross_provider: Literal["never", "when-exhausted", "always"] = "when-exhausted"
+    cross_after_s: float = 20.0  # another vendor serves when nobody of a model's own is back within this
+    when_all_cooling: Literal["wait", "earliest", "refuse"] = "wait"
+    kept_latencies: int = 2000  # targets whose last answers are remembered, about 1 KB each
     emergency_after_s: float = 60.0  # a reserve opens when nobody else is back within this time
 
     # Benches and cooldowns
@@ -101,7 +110,16 @@ class PoolSettings:
     billing_s: float = 900.0
     model_missing_s: float = 3600.0
     network_s: float = 5.0
+    provider_quota_s: float = 30.0  # other vendors seldom name a reset, and mean minutes
+    provider_forbidden_s: float = 1800.0
+    provider_breaker_max_s: float = 300.0  # the last of 30, 60, 120, 240, 300
     max_model_benches: int = 64  # per account
+    topup_retry_s: float = 30.0  # a provider may learn late that money was added: tried once more
+
+    # Limits of the owner's own, and what models cost (see core/budget)
+    limits: tuple[Rule, ...] = ()
+    price_table: PriceTable = field(default_factory=PriceTable, compare=False)
+    max_rate_buckets: int = 10_000  # of models and client keys: callers choose names freely
 
     # Upstream-wide throttle
     incident_window_s: float = 30.0

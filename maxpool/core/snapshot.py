@@ -13,7 +13,7 @@ from dataclasses import asdict, fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from maxpool.core import clockstep
+from maxpool.core import budgetstate, clockstep
 from maxpool.core.binding import Binding, Warmth
 from maxpool.core.cachelife import AGES_S, Ages
 from maxpool.core.demand import HOURS
@@ -42,7 +42,7 @@ OLDEST = 1
 MOST_USED = 1e6
 """No share of a window that can be reckoned with is larger."""
 _V = TypeVar("_V")
-_WARMTH = ("until", "tokens", "proven", "since")
+_WARMTH = ("until", "tokens", "proven", "since", "model")
 _PLAIN: Mapping[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),
@@ -89,6 +89,10 @@ def dump(pool: Pool, now: float) -> dict[str, Any]:
         "bindings": [_dump_binding(b) for b in pool.bindings.by_key.values()],
         "throttle": _dump_throttle(pool.throttle),
         "owned": pool.owners.dump(),
+        "budget": budgetstate.dump(pool, now),
+        "habits": pool.habits.dump(),
+        "latency": pool.latency.dump(),
+        "sets": pool.routing.sets.dump(),
     }
 
 
@@ -122,6 +126,10 @@ def _load(pool: Pool, data: Mapping[str, Any], now: float) -> None:
     _load_throttle(pool, data["throttle"], saved_at)
     _load_counts(pool, data)
     pool.owners.load(data.get("owned", {}))  # not everything that says version 2 has it
+    budgetstate.load(pool, data.get("budget", {}), now)
+    pool.habits.load(data.get("habits", {}), now)
+    pool.latency.load(data.get("latency", ()), pool.states)
+    pool.routing.sets.load(data.get("sets", {}))
     if now < saved_at:
         clockstep.step(pool, now - saved_at, now)
     else:
@@ -374,5 +382,7 @@ def _dump_binding(binding: Binding) -> dict[str, Any]:
         "turns": binding.turns,
         "moves": binding.moves,
         "protected": binding.protected,
-        "warm": {a: [w.until, w.tokens, w.proven, w.since] for a, w in binding.warm.items()},
+        "warm": {
+            a: [w.until, w.tokens, w.proven, w.since, w.model] for a, w in binding.warm.items()
+        },
     }

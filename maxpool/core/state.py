@@ -16,7 +16,10 @@ from maxpool.core.quota import Quota
 from maxpool.core.tally import Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from maxpool.core.account import Account
+    from maxpool.core.budget import Purse
     from maxpool.core.eligibility import Reason
     from maxpool.core.settings import PoolSettings
 
@@ -104,6 +107,7 @@ class AccountState:
     limit: tuple[Account, PoolSettings, float] | None = None  # L as last reckoned
     organization: str | None = None  # whose answers these are; see `core/groups`
     organization_since: int = -1  # the login (`credential.generation`) with which that was seen
+    purse: Purse | None = None  # its rate limits and its money; None where it has none
 
     @property
     def turn_length(self) -> float:
@@ -198,6 +202,15 @@ class AccountState:
             return self.health.open_until
         blamed = (at for reason, at in self.cooldowns.items() if reason != "network")
         return max(max(blamed, default=0.0), self.health.open_until)
+
+    def deadlines(self, now: float) -> Iterator[float]:
+        """When a cooldown, the breaker or a limit ends."""
+        if self.cooldowns:
+            yield from (t for t in self.cooldowns.values() if t > now)
+        if self.health.open_until > now:
+            yield self.health.open_until
+        if self.purse is not None and (opens_at := self.purse.changes_at(now)) is not None:
+            yield opens_at
 
     def recovering(self, now: float, settings: PoolSettings) -> float:
         """1 right after un-parking, falling to 0 over `recovery_s`."""

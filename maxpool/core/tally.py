@@ -22,7 +22,7 @@ class Counts:
 
     `cost_usd`: told by the upstream, else estimated. Of that, `told_usd` the upstream told itself,
     for answers that we would have put at `told_estimate_usd`. `unpriced`: answers with tokens whose
-    cost is not known, so that 0 never means "free".
+    cost is not known, so that 0 never means "free". `wasted_usd`: spent on answers that failed.
     """
 
     requests: int = 0
@@ -35,6 +35,7 @@ class Counts:
     told_usd: float = 0.0
     told_estimate_usd: float = 0.0
     unpriced: int = 0
+    wasted_usd: float = 0.0
 
     def add(self, usage: TokenUsage, *, failed: bool, estimate_usd: float | None = None) -> None:
         """Count one ended lease."""
@@ -52,6 +53,9 @@ class Counts:
             self.cost_usd += estimate_usd
         else:
             self.unpriced += usage.any
+        if failed:
+            told = usage.cost_usd
+            self.wasted_usd += (estimate_usd or 0.0) if told is None else told
 
     def merge(self, other: Counts) -> None:
         """Add another span's counts to these."""
@@ -65,6 +69,7 @@ class Counts:
         self.told_usd += other.told_usd
         self.told_estimate_usd += other.told_estimate_usd
         self.unpriced += other.unpriced
+        self.wasted_usd += other.wasted_usd
 
 
 @dataclass(slots=True)

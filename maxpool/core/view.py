@@ -11,6 +11,7 @@ from maxpool.core.account import CLIENT, HOME
 from maxpool.core.eligibility import Context, Reason, Unavailable, account_state
 from maxpool.core.forecast import forecast
 from maxpool.core.health import HealthState
+from maxpool.core.moneyview import NOTHING, PoolMoney, PurseView, pool_money, purse_view
 from maxpool.core.rules import Rules, rules_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class WindowView:
     """One quota window. Shares 0..1, times epoch seconds, burn per hour."""
 
     window: str
+    length_s: float
     utilization: float | None
     estimated: float | None
     reset_at: float | None
@@ -74,6 +76,7 @@ class AccountView:
     last_status: int | None
     last_status_at: float | None
     twin_of: str | None
+    purse: PurseView = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +136,7 @@ class PoolView:
     cache_tokens_lost: int
     revision: int
     rules: Rules
+    money: PoolMoney
 
 
 SHOWN_SESSIONS = 50
@@ -143,7 +147,7 @@ def picture(pool: Pool, now: float) -> PoolView:
     homes: dict[str, int] = {}
     for binding in pool.bindings.by_key.values():
         homes[binding.home] = homes.get(binding.home, 0) + 1
-    ctx = Context(pool.settings, pool.plan_in_flight)
+    ctx = Context(pool.settings, pool.plan_in_flight, broke=pool.budget.broke(None, now))
     twins = pool.groups.twins(now, pool.settings)
     return PoolView(
         now=now,
@@ -183,6 +187,7 @@ def picture(pool: Pool, now: float) -> PoolView:
         cache_tokens_lost=pool.harm.cache_tokens_lost,
         revision=pool.revision,
         rules=rules_of(pool),
+        money=pool_money(pool, (s.tally.total for s in pool.states.values()), now),
     )
 
 
@@ -206,7 +211,7 @@ def _sessions(pool: Pool, now: float) -> tuple[SessionView, ...]:
 def _account(
     state: AccountState, sessions: int, now: float, ctx: Context, twin_of: str | None
 ) -> AccountView:
-    block = account_state(state, now, ctx)
+    block = account_state(state, now, ctx) or (ctx.broke if state.account.paid else None)
     slots = state.slots(ctx.settings)
     used, week = state.quota.utilization("7d", now), state.quota.windows.get("7d")
     left = None if week is None else week.left_share(now)
@@ -243,6 +248,7 @@ def _account(
         last_status=state.tally.last_status,
         last_status_at=state.tally.last_status_at,
         twin_of=twin_of,
+        purse=purse_view(state.purse, now),
     )
 
 
@@ -264,6 +270,8 @@ _STATE_OF_REASON = {
     Reason.RESERVE: "benched",
     Reason.RATE_LIMITED: "benched",
     Reason.SPEND_LIMIT: "benched",
+    Reason.BUDGET: "benched",
+    Reason.BUCKET_EXHAUSTED: "benched",
 }
 
 
@@ -292,6 +300,7 @@ def _window(window: QuotaWindow, now: float, ctx: Context) -> WindowView:
             exhausts_at = now + max(1.0 - used, 0.0) / burn.per_hour * 3600.0
     return WindowView(
         window=window.name,
+        length_s=window.length_s,
         utilization=used,
         estimated=used,
         reset_at=reset_at,

@@ -35,10 +35,27 @@ def test_a_home_is_for_claude_code_alone_and_an_oauth_login_for_what_its_owner_s
     assert AccountConfig(name="a", kind="oauth", oauth="example").programs is None
 
 
-@pytest.mark.parametrize("form", ["openai-chat", "openai-responses"])
-def test_a_format_that_comes_later_is_named_as_such(form):
-    with pytest.raises(ValidationError, match="does not speak yet"):
-        AccountConfig.model_validate({"name": "a", "format": form})
+def test_a_format_that_only_clients_speak_is_named_as_such():
+    with pytest.raises(ValidationError, match="speaks to clients and not to services"):
+        AccountConfig.model_validate({"name": "a", "format": "openai-responses"})
+    for form in ("anthropic", "openai-chat", "generate"):
+        assert AccountConfig.model_validate({"name": "a", "format": form}).format == form
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"lacks": ["pictures"]}, "known are images"),
+        ({"can": ["everything"]}, "known are images"),
+        ({"body": {"max_tokens": 5}}, "max_tokens is no option; there are: max_tokens_field"),
+        ({"body": {"files": "yes"}}, "files must be true or false"),
+        ({"body": {"max_tokens_max": 0}}, "max_tokens_max must be a number of tokens"),
+        ({"context": {"*": 0}}, "greater than or equal to 1"),
+    ],
+)
+def test_what_an_account_can_take_is_told_in_known_words(wrong, told):
+    with pytest.raises(ValidationError, match=told):
+        AccountConfig.model_validate({"name": "a", **wrong})
 
 
 def test_what_an_upstream_needs_of_its_own_is_off_unless_it_is_named():

@@ -155,3 +155,18 @@ def test_a_plan_that_nobody_knows_counts_as_the_one_it_is_said_to_count_as():
     assert doubt.startswith('plan "max20" is not known (max_20x, max_5x, pro,')
     assert doubt.endswith("treated as max_20x")
     assert derived(unknown).plan_weight == derived(account(plan="max_20x")).plan_weight
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ({"format": "openai-chat"}, "format"),
+        ({**PROVIDER, "format": "generate", "provider": "anthropic"}, "format"),
+        ({"body": {"files": True}}, "body"),
+        ({"lacks": ["images"], "can": ["images"]}, "can"),
+        ({**PROVIDER, "format": "openai-chat", "body": {"files": True}, "can": ["images"]}, None),
+    ],
+)
+def test_another_format_belongs_to_a_provider_and_its_options_to_it(keys, key):
+    expected = [] if key is None else [("accounts", 0, key)]
+    assert [path for path, _ in findings(account(**keys))] == expected

@@ -1,11 +1,15 @@
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+
 from maxpool.config import derive
 from maxpool.config.account import AccountConfig
 from maxpool.config.load import parse
 from maxpool.config.model import Config, PoolConfig
+from maxpool.core.needs import CHAT_LACKS, PROMPT_LACKS, RESOURCES
 from maxpool.core.settings import PoolSettings
+from maxpool.errors import ConfigError
 
 
 def config(text: str) -> Config:
@@ -114,3 +118,55 @@ def test_the_state_folder_of_the_file_wins_over_the_environments():
     assert derive.state_folder(Config(), {"MAXPOOL_HOME": "/h"}) == Path("/h")
     said = config("[storage]\nfolder = '/s'")
     assert derive.state_folder(said, {"MAXPOOL_HOME": "/h"}) == Path("/s")
+
+
+CHAT = {"kind": "provider", "base_url": "https://x", "format": "openai-chat"}
+
+
+def chat(**given: object) -> AccountConfig:
+    return AccountConfig.model_validate({"name": "c", **CHAT, **given})
+
+
+def test_what_an_account_lacks_follows_from_its_format():  # P2
+    assert derive.lacks(AccountConfig(name="a")) == {"unsigned_thinking"}
+    assert derive.lacks(chat()) == CHAT_LACKS
+    assert derive.lacks(chat(format="generate")) == PROMPT_LACKS
+    other = {"name": "o", "kind": "provider", "base_url": "https://x"}
+    assert derive.lacks(AccountConfig.model_validate(other)) == {RESOURCES}
+
+
+def test_options_and_its_owners_word_change_what_an_account_lacks():
+    assert derive.lacks(chat(body={"files": True})) == CHAT_LACKS - {"documents"}
+    given = chat(lacks=["images", "tools"], can=["citations"])
+    assert derive.lacks(given) == (CHAT_LACKS | {"images", "tools"}) - {"citations"}
+
+
+def test_the_context_and_the_longest_answer_reach_the_core():
+    given = derive.account(chat(context={"*": 1000}, body={"max_tokens_max": 100}))
+    assert (given.context, given.max_output_tokens) == ({"*": 1000}, 100)
+
+
+SHARED = (
+    '[[accounts]]\nname = "p"\nkind = "provider"\nformat = "openai-chat"\n'
+    'base_url = "https://api.example.com/accounts/{account_id}/v1"\n'
+)
+
+
+def test_a_shared_address_holds_each_accounts_own_id():
+    one = config(SHARED + 'account_id = "abc"\n')
+    assert derive.base_url(one, one.accounts[0]) == "https://api.example.com/accounts/abc/v1"
+
+
+def test_an_address_with_a_place_for_an_id_needs_one():
+    with pytest.raises(ConfigError) as wrong:
+        config(SHARED)
+    assert "{account_id}" in wrong.value.problems[0].message
+
+
+def test_the_root_of_an_api_and_how_its_key_is_sent_follow_the_format():
+    chat = config(SHARED + 'account_id = "abc"\n')
+    assert derive.root_url(chat, chat.accounts[0]).endswith("/v1")
+    assert derive.auth_header(chat.accounts[0]) == "bearer"
+    own = config('[[accounts]]\nname = "a"\nbase_url = "https://api.example.com/v1"\n')
+    assert derive.root_url(own, own.accounts[0]) == "https://api.example.com"
+    assert derive.auth_header(own.accounts[0]) == "auto"

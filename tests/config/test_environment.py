@@ -58,3 +58,8 @@ def test_an_empty_admin_key_is_none():
 def test_an_empty_client_key_is_none():
     assert environment.client_key({"MAXPOOL_KEY": ""}) is None
     assert environment.client_key({"MAXPOOL_KEY": "k"}) == "k"
+
+
+def test_models_to_keep_warm_are_named_with_commas_between_them():
+    assert environment.focus_models({}) == ()
+    assert environment.focus_models({"MAXPOOL_FOCUS_MODELS": " a, b ,,c"}) == ("a", "b", "c")

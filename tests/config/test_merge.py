@@ -98,3 +98,11 @@ def test_merging_twice_changes_nothing_more():
 def test_what_is_not_toml_changes_nothing(mine, theirs):
     with pytest.raises(MaxpoolError, match="not valid TOML"):
         merge(mine, theirs)
+
+
+def test_limits_are_added_once_and_prices_are_for_a_person_to_write():
+    theirs = '[[limits]]\nrequests = "6/minute"\n[prices."gpt-5.2*"]\ninput = 1.0\noutput = 2.0\n'
+    first = merge("[server]\nport = 1\n", theirs)
+    assert (first.added, first.left_out) == (["a limit"], ["prices.gpt-5.2*"])
+    assert tomllib.loads(first.text)["limits"] == [{"requests": "6/minute"}]
+    assert merge(first.text, theirs).added == []

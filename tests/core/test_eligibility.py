@@ -59,6 +59,10 @@ def why(s: AccountState, now: float = NOW, ctx: Context = CTX, **request: Any) -
         ({"serves": frozenset({"claude-code"})}, {"program": "curl"}, Reason.PROGRAM),
         ({"serves": frozenset({"claude-code"})}, {"program": "claude-code"}, None),
         ({"format": "openai"}, {}, Reason.FORMAT),
+        ({"context": {"*": 10_000}}, {}, Reason.CONTEXT),  # P2
+        ({"context": {"*": 20_000}}, {}, None),
+        ({"format": "openai-chat"}, {}, None),
+        ({"format": "openai-chat"}, {"native": True}, Reason.FORMAT),
         ({}, {"owner": "b"}, Reason.OWNER),  # R19
         ({}, {"owner": "a"}, None),
         ({"kind": "home"}, {}, Reason.HOME),

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
-from maxpool.core.hop import busier
-from tests.make import NOW, account, ask, key, lease, pool
+from maxpool.core.hop import busier, narrowed, no_larger, other_model
+from maxpool.core.lease import Lease, ModelMissing, RateLimited
+from maxpool.core.rejected import ContextExceeded
+from maxpool.core.routes import Target, route_of
+from tests.make import MODEL, NOW, account, ask, key, lease, pool
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -36,3 +39,54 @@ def test_an_idle_account_that_costs_money_does_not_come_before_a_busy_plan():
     p = pool("a", "b", key("k"), account("last", priority=9))
     busy(p, a=1, b=2)
     assert busier(p, ask(), NOW, NOBODY) == {"b"}
+
+
+def test_what_is_too_long_for_a_model_is_so_wherever_its_provider_has_it():  # P3
+    p = pool("a", "b", key("k", provider="other"), key("l", provider="other", models={"*": "big"}))
+    assert no_larger(p, ask(), [("a", MODEL)]) == {"a", "b"}
+    assert no_larger(p, ask(), [("k", MODEL)]) == {"k"}
+    assert no_larger(p, ask(), [("removed", MODEL)]) == NOBODY
+
+
+def test_a_model_that_is_said_to_take_no_more_is_passed_over():  # P3
+    p = pool(
+        key("small", provider="x", context={"*": 8_000}),
+        key("alike", provider="y", context={"*": 8_000}),
+        key("large", provider="z", context={"*": 9_000}),
+        key("unsaid", provider="u"),
+    )
+    assert no_larger(p, ask(), [("small", MODEL)]) == {"small", "alike"}
+
+
+def granted(p, request) -> Lease:
+    found = p.acquire(request, NOW)
+    assert isinstance(found, Lease)
+    return found
+
+
+def routed():
+    """A request for `small`, else `large` of one vendor."""
+    targets = [Target("small", provider="x"), Target("large", provider="x")]
+    return ask(model="any", route=route_of("any", [targets], strategy="ordered"))
+
+
+def test_where_only_a_model_failed_its_account_may_be_asked_for_another():  # P1, P3
+    p, request = pool(key("k", provider="x")), routed()
+    taken = granted(p, request)
+    assert taken.model == "small"
+    assert other_model(p, request, taken, ModelMissing("small"))
+    assert other_model(p, request, taken, ContextExceeded(400))
+    assert not other_model(p, request, taken, RateLimited())
+    assert not other_model(p, ask(), taken, ModelMissing("small"))
+
+
+def test_what_is_too_long_for_one_target_goes_to_the_next_of_the_same_account():  # P3
+    p, request = pool(key("k", provider="x")), routed()
+    assert no_larger(p, request, [("k", "small")]) == NOBODY
+    left = narrowed(p, request, [("k", "small")])
+    assert granted(p, left).model == "large"
+    assert narrowed(p, request, [("k", "small")]).route is left.route
+    none = narrowed(p, left, [("k", "large")]).route
+    assert none is not None
+    assert none.targets == ()
+    assert narrowed(p, request, [("gone", "small")]) is request

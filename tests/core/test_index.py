@@ -22,7 +22,7 @@ from maxpool import (
 from maxpool.core import field
 from maxpool.core.cost import Weigher
 from maxpool.core.eligibility import check
-from maxpool.core.index import signature
+from maxpool.core.lanes import signature
 from tests.make import DAY, HOUR, NOW, account, ask, lease, pool, state_of, unified
 
 if TYPE_CHECKING:
@@ -229,6 +229,7 @@ def test_whatever_enters_choice_enters_the_lane():
         {"priority": 1}, {"tier": 1}, {"kind": "api_key"}, {"format": "f"}, {"provider": "p"},
         {"serves": frozenset("x")}, {"profiles": frozenset("x")}, {"lacks": frozenset("x")},
         {"slots": 1}, {"plan": "pro"}, {"weight": 2.0}, {"models": {"m": "n"}},
+        {"context": {"*": 9}}, {"max_output_tokens": 9},
     ):  # fmt: skip
         assert signature(account("a", **given)) != plain, given
 

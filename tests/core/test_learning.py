@@ -20,6 +20,7 @@ from maxpool import (
     TokenUsage,
     TransientFailure,
 )
+from maxpool.config.prices import shipped
 from maxpool.core.learning import settle_unobserved
 from maxpool.core.settings import PoolSettings
 from maxpool.core.throttle import Throttle
@@ -62,7 +63,7 @@ def test_what_was_read_before_the_end_is_warm(outcome):
 
 
 def test_cost_is_counted_with_the_tokens_and_kept_apart_by_who_said_it():
-    p = pool(key("k"))
+    p = pool(key("k"), price_table=shipped())
     p.release(lease(p), Success(replace(USED, cost_usd=0.25)), NOW + 2)
     p.release(lease(p), Success(USED), NOW + 2)
     total = p.view(NOW + 2).accounts[0].total

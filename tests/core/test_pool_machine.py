@@ -55,6 +55,7 @@ from maxpool.core.cost import reckon
 from maxpool.core.eligibility import BY_EVENT, Context, Eligible, account_state, check
 from maxpool.core.health import HealthState
 from maxpool.core.queue import class_of
+from maxpool.core.routes import Route, Target, route_of
 from tests.make import DAY, HOUR, NOW, account, key, unified
 
 SETTINGS = PoolSettings(
@@ -92,6 +93,21 @@ def make_account(account_id: str, variant: int) -> Account:
     return account(account_id, **given)
 
 
+def routes() -> list[Route]:
+    """Names for several targets: by cost over accounts and models, with a fallback, in turn, pinned."""
+    opus, sonnet, haiku = MODELS[1], MODELS[0], MODELS[2]
+    named = [Target(opus, account="a"), Target(sonnet, account="a"), Target(opus, account="k")]
+    return [
+        route_of("best", [named, [Target(haiku)]]),
+        route_of("turns", [[Target(haiku, account=i, label=i) for i in IDS]], strategy="weighted"),
+        route_of("pin", [[Target(sonnet, account="c", label="c")]]),
+        route_of("claude-x", [[Target(opus, provider="anthropic")]], cross="when-exhausted"),
+    ]
+
+
+ROUTES = routes()
+
+
 def requests() -> st.SearchStrategy[LeaseRequest]:
     return st.builds(
         LeaseRequest,
@@ -105,6 +121,7 @@ def requests() -> st.SearchStrategy[LeaseRequest]:
         owner=st.sampled_from([None, None, None, "b"]),
         prefix_digest=st.sampled_from([None, "d1", "d2"]),
         priority=st.sampled_from([0, 0, 7]),
+        route=st.sampled_from([None, None, None, *ROUTES]),
     )
 
 
@@ -185,6 +202,9 @@ class PoolMachine(RuleBasedStateMachine):
         self, request: LeaseRequest, exclude: frozenset[str], ticket: Ticket | None = None
     ) -> None:
         self.pool.index.advance(self.now)
+        if request.route is not None:
+            self.ask_for_a_route(request, exclude, ticket)
+            return
         usual = self.ranks(request, exclude)
         ranks = usual or self.ranks(request, exclude, emergency=True)
         found = self.pool.acquire(request, self.now, exclude=exclude, ticket=ticket)
@@ -213,6 +233,35 @@ class PoolMachine(RuleBasedStateMachine):
             waiting = self.pool.queue.last_id + 1 if ticket is None else ticket.id
             before = self.pool.queue.by_class[class_of(request, exclude)]
             assert any(i != waiting for i in before), "only one of the same class holds back"
+
+    def ask_for_a_route(
+        self, request: LeaseRequest, exclude: frozenset[str], ticket: Ticket | None
+    ) -> None:
+        pool, now, route = self.pool, self.now, request.route
+        assert route is not None
+        ctx = Context(pool.settings, pool.plan_in_flight, throttle=pool.throttle)
+        able = {
+            (account_id, one.model)
+            for account_id, state in pool.states.items()
+            if account_id not in exclude
+            for one in route.as_seen_by(state.account, request)
+            if isinstance(check(state, one, now, ctx), Eligible)
+        }
+        found = pool.acquire(request, now, exclude=exclude, ticket=ticket)
+        if isinstance(found, Lease):
+            emergency = pool.states[found.account_id].account.emergency
+            assert (found.account_id, found.model) in able or (emergency and not able)
+            assert found.decision.route == route.name
+            asked = pool.running[found.id].request
+            assert (asked.model, asked.route, asked.part) == (found.model, None, None)
+            self.leases.append((found, asked))
+            return
+        cause = found.detail if isinstance(found, Refusal) else found.reason.value
+        assert not able or cause in GATES, (cause, able)
+        if isinstance(found, Wait):
+            assert found.until is None or found.until > now
+            assert found.ticket.id in pool.queue.waiters
+            self.tickets.append((request, exclude, found.ticket))
 
     # -- the contract ---------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ def test_waiting_for_one_model_never_blocks_another():  # Q1
         {"program": "p"},
         {"profile": "p"},
         {"needs": frozenset({"images"})},
+        {"beyond": frozenset({(10_000, None)})},
         {"signed_thinking": True},
         {"owner": "a"},
         {"exclude": frozenset({"a"})},
