@@ -20,6 +20,7 @@ _HOMES = {
     "Burst": "lease",
     "ClientGone": "lease",
     "Command": "lease",
+    "ContextExceeded": "rejected",
     "Cost": "cost",
     "CredentialChange": "lease",
     "Cut": "lease",
@@ -36,6 +37,7 @@ _HOMES = {
     "Outcome": "lease",
     "Overloaded": "lease",
     "OwnLogin": "lease",
+    "PolicyRefused": "rejected",
     "Pool": "pool",
     "PoolSettings": "settings",
     "PoolView": "view",
@@ -97,6 +99,8 @@ if TYPE_CHECKING:
     from maxpool.core.lease import UsageReport as UsageReport
     from maxpool.core.lease import Wait as Wait
     from maxpool.core.pool import Pool as Pool
+    from maxpool.core.rejected import ContextExceeded as ContextExceeded
+    from maxpool.core.rejected import PolicyRefused as PolicyRefused
     from maxpool.core.settings import PoolSettings as PoolSettings
     from maxpool.core.view import PoolView as PoolView
 

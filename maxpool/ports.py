@@ -91,6 +91,8 @@ class Destination:
     """
 
     base_url: str
+    format: str = "anthropic"
+    body: Mapping[str, object] = field(default_factory=dict)
     auth_header: str = "auto"
     headers: tuple[tuple[str, str], ...] = ()
     strip_beta_headers: frozenset[str] = frozenset()

@@ -93,6 +93,7 @@ def request_record(number: int = 1, **changed: Any) -> RequestRecord:
         format="anthropic",
         kind="messages",
         status=200,
+        failed=False,
         outcome="success",
         attempts=1,
         streamed=True,

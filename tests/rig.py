@@ -43,6 +43,11 @@ def key(name: str, **given: Any) -> SimAccount:
     return SimAccount(name, f"sk-ant-api03-secret-of-{name}-0123456789", "api", **given)
 
 
+def vendor(name: str, **given: Any) -> SimAccount:
+    """An account of another vendor at the simulated upstream."""
+    return SimAccount(name, f"vendor-secret-of-{name}-0123456789", "provider", **given)
+
+
 def plan(name: str, **given: Any) -> SimAccount:
     """A subscription of the simulated upstream, its bearer of the OAuth kind."""
     return SimAccount(name, f"sk-ant-oat01-secret-of-{name}-0123456789", "max_20x", **given)
@@ -299,7 +304,12 @@ async def rig(
     upstream = Server(tap(world.app), graceful_s=0.0)
     await upstream.start()
     config = config_of(upstream.url, people, sections)
-    quick = {"retry_same_s": (0.0, 0.01), "backoff_s": (0.0, 0.01), **(limits or {})}
+    quick = {
+        "retry_same_s": (0.0, 0.01),
+        "backoff_s": (0.0, 0.01),
+        "provider_backoff_s": (0.0, 0.01),
+        **(limits or {}),
+    }
     digest = hashlib.sha256(ADMIN_KEY.encode()).hexdigest()
     secrets = InventedSecrets(people)
     proxy = build(config, clock=clock, store=store, secrets=secrets, admin_digest=digest)
@@ -315,6 +325,7 @@ async def rig(
         for wire in running.wires:
             wire.close()
         proxy.waiting.close()
+        proxy.feed.close()
         await client.aclose()
         await server.stop(0.2)
         with suppress(asyncio.CancelledError):

@@ -35,8 +35,8 @@ def install(config_dir: Path, command: str, *, replace: bool) -> Change:
     Raises StateError, the file untouched, where it is no JSON object or cannot be written.
     """
     path = config_dir / SETTINGS_NAME
-    text = _read(path)
-    held = _parsed(path, text).get(KEY)
+    text = read_text(path)
+    held = settings_in(path, text).get(KEY)
     wanted = {"type": "command", "command": command}
     if held == wanted:
         return Change(path=path, done="already")
@@ -45,23 +45,23 @@ def install(config_dir: Path, command: str, *, replace: bool) -> Change:
     if other is not None and not replace:
         return Change(path=path, done="kept", other=other)
     if text and not ours:  # ours over ours: the copy of what was there before stays
-        _write(config_dir / BACKUP_NAME, text)
-    _write(path, with_key(text or "{}\n", KEY, wanted))
+        write_text(config_dir / BACKUP_NAME, text)
+    write_text(path, with_key(text or "{}\n", KEY, wanted))
     return Change(path=path, done="updated" if ours else "installed", other=other)
 
 
 def uninstall(config_dir: Path) -> Change:
     """Take our status line out, and put back the one that stood there before."""
     path, backup = config_dir / SETTINGS_NAME, config_dir / BACKUP_NAME
-    text = _read(path)
-    held = _parsed(path, text).get(KEY)
+    text = read_text(path)
+    held = settings_in(path, text).get(KEY)
     if not _is_ours(held):
         return Change(path=path, done="absent", other=None if held is None else _told(held))
-    before = _parsed(backup, _read(backup)).get(KEY)
+    before = settings_in(backup, read_text(backup)).get(KEY)
     if before is not None and not _is_ours(before):
-        _write(path, with_key(text, KEY, before))
+        write_text(path, with_key(text, KEY, before))
         return Change(path=path, done="restored", other=_told(before))
-    _write(path, without_key(text, KEY))
+    write_text(path, without_key(text, KEY))
     return Change(path=path, done="removed")
 
 
@@ -81,7 +81,7 @@ def _told(held: object) -> str:
     return str(command)[:200]
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
     """The text, "" where there is no file."""
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -95,7 +95,8 @@ def _read(path: Path) -> str:
         raise StateError(f"{path} is no UTF-8 text", "Mend it; nothing was changed") from error
 
 
-def _parsed(path: Path, text: str) -> dict[str, Any]:
+def settings_in(path: Path, text: str) -> dict[str, Any]:
+    """The JSON object in a settings file's text; raises StateError, naming the file."""
     if not text.strip():
         return {}
     try:
@@ -106,7 +107,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         ) from error
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Replace the file whole, with the mode it had; a link stays, and what it leads to changes."""
     try:
         path = path.resolve()

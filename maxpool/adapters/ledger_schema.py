@@ -57,6 +57,7 @@ REQUESTS: Final = Table(
     Column("format", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("status", SmallInteger, nullable=False),
+    Column("failed", Boolean, nullable=False),
     Column("outcome", String, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("streamed", Boolean, nullable=False),
@@ -82,10 +83,9 @@ REQUESTS: Final = Table(
 )
 Index(
     "requests_failed",
-    REQUESTS.c.at,
-    REQUESTS.c.status,
-    sqlite_where=REQUESTS.c.status >= 400,
-    postgresql_where=REQUESTS.c.status >= 400,
+    REQUESTS.c.seq,
+    sqlite_where=REQUESTS.c.failed.is_(True),
+    postgresql_where=REQUESTS.c.failed.is_(True),
 )
 
 COUNTS: Final = (

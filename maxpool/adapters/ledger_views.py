@@ -35,7 +35,7 @@ from maxpool.core.records import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from sqlalchemy import Engine, Row, Select
+    from sqlalchemy import Engine, Label, Row, Select
 
 MAX_ROWS: Final = 10_000
 SPANS: Final = ("hour", "day", "week", "month")
@@ -59,14 +59,14 @@ class LedgerViews:
         if query.by in SPANS:
             return self._by_span(query)
         column = HOURS.c[query.by]
-        sums = [func.sum(HOURS.c[name]).label(name) for name in COUNTS]
+        sums = _sums()
         found = self._all(self._within(select(column.label("key"), *sums), query).group_by(column))
         names = self.names() if query.by == "account" else {}
-        lines = [_line(names.get(row.key, row.key), row) for row in found]
+        lines = [_line(row, name=names.get(row.key, "")) for row in found]
         return sorted(lines, key=lambda line: (-line.cost_usd, -line.tokens, line.key))
 
     def _by_span(self, query: LedgerQuery) -> list[UsageLine]:
-        sums = [func.sum(HOURS.c[name]).label(name) for name in COUNTS]
+        sums = _sums()
         statement = self._within(select(HOURS.c.hour, *sums), query).group_by(HOURS.c.hour)
         spans: dict[str, list[float]] = defaultdict(lambda: [0.0] * len(COUNTS))
         for row in self._all(statement):
@@ -90,7 +90,14 @@ class LedgerViews:
             if wanted is not None:
                 statement = statement.where(table[name] == wanted)
         return [
-            _line(row.session, row, row.first_at, row.last_at, row.account, row.model)
+            _line(
+                row,
+                key=row.session,
+                first_at=row.first_at,
+                last_at=row.last_at,
+                account=row.account,
+                model=row.model,
+            )
             for row in self._all(statement)
         ]
 
@@ -159,6 +166,10 @@ class LedgerViews:
             return connection.execute(statement).all()
 
 
+def _sums() -> list[Label[Any]]:
+    return [func.sum(HOURS.c[name]).label(name) for name in COUNTS]
+
+
 def span_of(at: float, by: str, offset_s: Callable[[float], int]) -> str:
     """The span that a moment falls in, by local time: `2026-11-20 14:00`, a day, the Monday, a month."""
     local = datetime.fromtimestamp(at, UTC) + timedelta(seconds=offset_s(at))
@@ -192,22 +203,23 @@ def _chosen(statement: Select[Any], wanted: RequestFilter) -> Select[Any]:
         case None:
             return statement
         case "failed":
-            return statement.where(table.status >= 400)
+            return statement.where(table.failed.is_(True))
         case "ok":
-            return statement.where(and_(table.status >= 200, table.status < 400))
+            return statement.where(and_(table.failed.is_(False), table.status > 0))
         case "gone":
             return statement.where(table.status == 0)
         case code:
             number = int(code)
             if number >= 400:  # what the index of failures holds
-                statement = statement.where(table.status >= 400)
+                statement = statement.where(table.failed.is_(True))
             return statement.where(table.status == number)
 
 
-def _line(key: str, row: Row[Any], *more: Any) -> UsageLine:  # noqa: ANN401 - columns of a row
+def _line(row: Row[Any], **more: Any) -> UsageLine:  # noqa: ANN401 - columns of a row
     values = _whole([getattr(row, name) for name in COUNTS])
-    extra = dict(zip(("first_at", "last_at", "account", "model"), more, strict=False))
-    return UsageLine(key=key, **dict(zip(COUNTS, values, strict=True)), **extra)
+    return UsageLine(
+        **{"key": row._mapping.get("key", ""), **dict(zip(COUNTS, values, strict=True)), **more}
+    )
 
 
 def _whole(values: Sequence[float]) -> list[Any]:

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
     from maxpool.app.logins import Refreshing
     from maxpool.config.model import Config
+    from maxpool.service.feed import Feed
     from maxpool.core.pool import Pool
     from maxpool.ports import Clock, SecretSource, StateStore, Upstream
 
@@ -72,11 +73,15 @@ def destinations_of(config: Config) -> dict[str, Destination]:
     """Where each account's requests go, by account id."""
     return {
         entry.stable_id: Destination(
-            base_url=derive.base_url(config, entry).rstrip("/").removesuffix("/v1"),
-            auth_header=entry.auth_header,
+            base_url=derive.root_url(config, entry),
+            format=entry.format,
+            body=dict(entry.body),
+            auth_header=derive.auth_header(entry),
             headers=tuple(entry.headers.items()),
             strip_beta_headers=frozenset(entry.strip_beta_headers),
             deadline_header=entry.deadline_header,
+            idempotency_header=entry.idempotency_header,
+            failures=derive.failures(config, entry),
             cost_header=entry.cost_header.lower() if entry.cost_header is not None else None,
             cost_event=entry.cost_event,
             strip_events=frozenset(entry.strip_events),
@@ -118,6 +123,7 @@ class Maxpool:
     operator: Operator = field(init=False)
     reloader: Reloader = field(init=False)
     app: Guard = field(init=False)
+    feed: Feed = field(init=False)
 
     def facts(self) -> ServerFacts:
         """What the status document says of the server."""
@@ -194,7 +200,7 @@ class Maxpool:
     def settle(self) -> None:
         """Make the roster's accounts the pool's; running requests keep what they have."""
         config, now = self.roster.effective(), self.clock.now()
-        fresh = {account.id: account for account in derive.accounts(config)}
+        fresh = {a.id: self.probing.catalogues.filled(a) for a in derive.accounts(config)}
         fresh |= {account.id: account for account in self.logins.follow(policy_of(config))}
         for account_id in [known for known in self.pool.states if known not in fresh]:
             self.pool.remove(account_id, now)
@@ -203,6 +209,7 @@ class Maxpool:
             if state is None or state.account != account:
                 self.pool.update(account, now)
         self.pool.reorder(fresh)
+        self.forwarder.router.follow(config)
         preferred = self.pool.states.get(self.pool.selector.preferred or "")
         if preferred is not None and not preferred.enabled:
             self.pool.command(Command("automatic"), now)
@@ -351,6 +358,7 @@ def _wire(built: Maxpool, limits: Limits) -> None:
         local_utc_offset_s,
         built.logins,
     )
+    built.forwarder.router.follow(built.config)
     built.operator = Operator(
         pool=built.pool,
         roster=built.roster,

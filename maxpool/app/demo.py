@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from maxpool.adapters.chance import SystemChance
 from maxpool.adapters.clock import SystemClock
@@ -17,6 +17,7 @@ from maxpool.service.tasks import Tasks
 from maxpool.sim.demo import InventedSecrets, demo_config
 from maxpool.sim.driver import Driver
 from maxpool.sim.people import demo_world as people_of_demo
+from maxpool.sim.takeover import ENTRIES, SECTIONS, takeover_world
 from maxpool.sim.traffic import Traffic, TrafficSettings
 from maxpool.sim.upstream import SimUpstream
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 
 from maxpool.app.build import build
+
+Scenario = Literal["takeover"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +43,28 @@ class DemoWorld:
 
 @asynccontextmanager
 async def demo_world(
-    *, port: int = 0, minutes: float = 3.0, speed: float = 1.0, traffic: bool = True, seed: int = 1
+    *,
+    port: int = 0,
+    minutes: float = 3.0,
+    speed: float = 1.0,
+    traffic: bool = True,
+    seed: int = 1,
+    scenario: Scenario | None = None,
 ) -> AsyncIterator[DemoWorld]:
     """A simulated upstream, the real proxy in front of it, and lively traffic through both.
 
-    `minutes`: length of the 5-hour window; `speed`: how lively the traffic is. Keeps no state.
+    `minutes`: length of the 5-hour window; `speed`: how lively the traffic is. `scenario`: another cast
+    than the usual one. Keeps no state.
     """
     set_up_logging("error", "text")
     raise_open_files_limit()
     clock, tasks = SystemClock(), Tasks()
-    people, settings = people_of_demo(minutes, speed)
+    takes_over = scenario == "takeover"
+    people, settings = (takeover_world if takes_over else people_of_demo)(minutes, speed)
     upstream = Server(SimUpstream(people, settings, clock, seed).app, graceful_s=0.0)
     await upstream.start()
-    config = demo_config(upstream.url, people, settings, port)
+    more = {"entries": ENTRIES, "sections": SECTIONS} if takes_over else {}
+    config = demo_config(upstream.url, people, settings, port, **more)
     admin_key = SystemChance().token()
     digest = sha256(admin_key.encode()).hexdigest()
     built = build(config, clock=clock, secrets=InventedSecrets(people), admin_digest=digest)
@@ -73,6 +85,7 @@ async def demo_world(
     finally:
         await tasks.aclose(0.2)
         built.waiting.close()
+        built.feed.close()
         await client.aclose()
         await server.stop(0.5)
         await upstream.stop(0.0)

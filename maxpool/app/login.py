@@ -90,6 +90,7 @@ class Wish:
     priority: int | None = None
     config_dir: Path | None = None
     keyless: bool = False
+    format: str | None = None
 
     def keys(self) -> dict[str, object]:
         """The wish as keys of `[[accounts]]`."""
@@ -100,6 +101,7 @@ class Wish:
             "oauth": self.profile,
             "config_dir": str(self.config_dir.absolute()) if self.config_dir else None,
             "auth_header": "none" if self.keyless else None,
+            "format": self.format,
         }
 
 

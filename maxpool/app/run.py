@@ -175,10 +175,12 @@ class _Run:
                 "another Ctrl-C ends at once."
             )
         built.waiting.close()
+        built.feed.close()
         await hurry_or_drain(server, self.hurry)
 
     async def _leave(self, leaving: HandOver, taken: Taken | None) -> StandIn | None:
         """Another process serves: finish what runs here, and tell what it still taught."""
+        leaving.built.feed.close()
         stand_in = leaving.stand_in(self.hurry)
         if stand_in is not None:
             leaving.built.operator.stop = stand_in.stop

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from maxpool.cli import accounts_edit
+from maxpool.cli import accounts_edit, accounts_money
 from maxpool.cli.options import config_option, json_option, url_option
 from maxpool.config.identity import OWN_LOGINS
 
@@ -41,7 +41,7 @@ def command(ctx: click.Context, url: str | None, config_file: Path | None, as_js
         raise click.UsageError(f"Write options behind {ctx.invoked_subcommand}.", ctx)
 
 
-for _command in accounts_edit.COMMANDS:
+for _command in (*accounts_edit.COMMANDS, accounts_money.topup):
     command.add_command(_command)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from maxpool.cli.accounts_money import money_rows
 from maxpool.cli.tables import Table
 from maxpool.wire.words import duration
 
@@ -48,6 +49,7 @@ def shown(account: Document, now: float) -> list[str | Table]:
         ("in flight", f"{account['in_flight']} of {account['slots']}"),
         ("sessions", str(account["sessions"])),
         *((w["window"], _window(w, now)) for w in account["windows"]),
+        *money_rows(account, now),
         ("last hour", _counts(account["last_hour"])),
         ("since ever", _counts(account["total"])),
         *_trouble(account, now),

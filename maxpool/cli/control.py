@@ -31,13 +31,19 @@ SIGNS = {
     "/explain": "candidates",
     "/keys": "keys",
     "/keys/": "revoked",
+    "/models": "models",
+    "/models/": "model",
     "/pause": "paused",
     "/probes": "probes",
+    "/providers": "providers",
     "/reload": "loaded_at",
     "/resume": "paused",
     "/sessions": "sessions",
     "/sessions/": "account_id",
+    "/sets": "sets",
+    "/sets/": "set",
     "/stop": "drain_s",
+    "/warmth": "mode",
 }
 """By path (or, with a slash, by how it begins): a field of maxpool's answer, to know it by."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from maxpool.app.demo import Scenario
     from maxpool.cli.demo_view import SignIn
 
 PREFERRED_PORT = 3456
@@ -28,9 +29,7 @@ ONCE_AFTER_S = 6.0
 @click.option(
     "--minutes",
     type=click.FloatRange(0.1, 600),
-    default=3.0,
-    show_default=True,
-    help="Length of the 5-hour window.",
+    help="Length of the 5-hour window; default: 3, in a scenario 1.",
 )
 @click.option(
     "--speed",
@@ -38,6 +37,11 @@ ONCE_AFTER_S = 6.0
     default=1.0,
     show_default=True,
     help="How lively the traffic is.",
+)
+@click.option(
+    "--scenario",
+    type=click.Choice(["takeover"]),
+    help="takeover: Claude accounts that are used up, another vendor meanwhile, and the way back.",
 )
 @click.option(
     "--no-traffic", is_flag=True, help="Send nothing by itself; only your own requests arrive."
@@ -56,8 +60,9 @@ ONCE_AFTER_S = 6.0
 )
 def command(  # noqa: PLR0913 - one per option
     port: int | None,
-    minutes: float,
+    minutes: float | None,
     speed: float,
+    scenario: Scenario | None,
     no_traffic: bool,
     once: bool,
     sign_in: Path | None,
@@ -73,16 +78,19 @@ def command(  # noqa: PLR0913 - one per option
     from maxpool.cli.demo_view import Plan, show
 
     taken = port is None and _taken(PREFERRED_PORT)
+    minutes = minutes or (3.0 if scenario is None else 1.0)
     world = demo_world(
         port=(0 if taken else PREFERRED_PORT) if port is None else port,
         minutes=minutes,
         speed=speed,
         traffic=not no_traffic,
+        scenario=scenario,
     )
     plan = Plan(
         duration_s=duration,
         once=once,
         minutes=minutes,
+        story=scenario is not None,
         settle_s=0.0 if no_traffic else ONCE_AFTER_S,
         taken_port=PREFERRED_PORT if taken else None,
         sign_in=_sign_in(sign_in, minutes, speed) if sign_in is not None else None,

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import click
 
 from maxpool.cli import claude_code, render
+from maxpool.cli.demo_story import Story
 from maxpool.cli.options import terminal_width
 from maxpool.cli.server import fetch_status
 from maxpool.config.environment import no_color, shell_name
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 LIVE_EVERY_S = 0.5
 PLAIN_EVERY_S = 5.0
+STORY_EVERY_S = 1.0
 MODEL = "claude-sonnet-5-5"
 
 
@@ -70,7 +72,8 @@ class SignIn:
 class Plan:
     """How the demo is shown: `duration_s` None means until Ctrl-C.
 
-    `minutes` is the length of its 5-hour window; `taken_port` the usual port when it was not free.
+    `minutes` is the length of its 5-hour window; `taken_port` the usual port when it was not free;
+    `story`: tell what happens, as it happens.
     """
 
     duration_s: float | None
@@ -78,6 +81,7 @@ class Plan:
     settle_s: float = 0.0  # how long traffic runs before the one picture
     minutes: float
     taken_port: int | None = None
+    story: bool = False
     sign_in: SignIn | None = None
 
 
@@ -163,9 +167,9 @@ async def _pictures(world: World, plan: Plan, stop: asyncio.Event) -> None:
     if plan.once:
         click.echo("\n".join(render.plain(status, terminal_width())))
     elif sys.stdout.isatty() and not no_color():
-        await _live(status, look, stop)
+        await _live(status, look, stop, Story() if plan.story else None)
     else:
-        await _lines(status, look, stop)
+        await _lines(status, look, stop, Story() if plan.story else None)
 
 
 def _looker(world: World) -> Callable[[], Any]:
@@ -175,18 +179,25 @@ def _looker(world: World) -> Callable[[], Any]:
     return look
 
 
-async def _lines(status: dict[str, Any], look: Callable[[], Any], stop: asyncio.Event) -> None:
+async def _lines(
+    status: dict[str, Any], look: Callable[[], Any], stop: asyncio.Event, story: Story | None
+) -> None:
     speed: float | None = None
     while True:
+        said = story.after(status) if story is not None else None
+        if said is not None:
+            click.echo(said)
         click.echo(render.one_line(status, speed))
         sys.stdout.flush()
-        if await _stopped(stop, PLAIN_EVERY_S):
+        if await _stopped(stop, PLAIN_EVERY_S if story is None else STORY_EVERY_S):
             return
         before, status = status, await look()
         speed = render.requests_per_s(before, status)
 
 
-async def _live(status: dict[str, Any], look: Callable[[], Any], stop: asyncio.Event) -> None:
+async def _live(
+    status: dict[str, Any], look: Callable[[], Any], stop: asyncio.Event, story: Story | None
+) -> None:
     from rich.live import Live
 
     console = _console()
@@ -194,6 +205,9 @@ async def _live(status: dict[str, Any], look: Callable[[], Any], stop: asyncio.E
     with Live(_picture(status, console, speed.after(status)), console=console) as live:
         while not await _stopped(stop, LIVE_EVERY_S):
             status = await look()
+            said = story.after(status) if story is not None else None
+            if said is not None:
+                console.print(said)
             live.update(_picture(status, console, speed.after(status)))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from maxpool.cli.explain_strategy import COST, by_strategy
+from maxpool.cli.explain_targets import targets
 from maxpool.cli.tables import Table
 from maxpool.wire.words import duration
 
@@ -42,6 +43,7 @@ WAITS = {
     "queued": "others of its kind came first",
     "key_price": "a paid key serves only if no account that is paid for already is back by then",
     "home_busy": "the account that has its prompt cache is crowded for the moment",
+    "cross_provider": "another vendor serves only if nobody of the model's own is back by then",
     "throttle": "the upstream fails alike everywhere, one request at a time finds out",
 }
 """What a request waits for although an account may be open, in words."""
@@ -60,7 +62,7 @@ def explained(found: Document) -> list[str | Table]:
     parts: list[str | Table] = [f"{_verdict(found)}"]
     if found.get("home") and found.get("chosen"):
         parts += _moved(found)
-    return [*parts, *_candidates(found), *_cannot(found, found["at"])]
+    return [*parts, *targets(found), *_candidates(found), *_cannot(found, found["at"])]
 
 
 def told(found: Document) -> list[str | Table]:

@@ -23,8 +23,12 @@ VERBS = (
     "login",
     "logout",
     "status",
+    "doctor",
     "explain",
     "accounts",
+    "models",
+    "providers",
+    "sets",
     "keys",
     "sessions",
     "pause",
@@ -39,6 +43,7 @@ VERBS = (
     "reload",
     "stop",
     "simulate",
+    "metrics",
 )
 USAGE_ERROR = 2
 

@@ -64,7 +64,7 @@ def lines(file: Path, target: Path, found: Imported) -> list[str]:
         ("Added", found.added),
         ("Replaced", found.replaced),
         ("Kept as it is here (--replace overwrites it)", found.kept),
-        ("Left out, because it names a place on the other machine", found.left_out),
+        ("Left out: of the other machine, or to be written by hand", found.left_out),
         ("Keys and tokens put into the vault", found.credentials),
         ("Logins kept as they are here (--replace overwrites them)", found.credentials_kept),
         ("Log in with `maxpool login NAME`", found.to_log_in),

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from maxpool.app.login import Login
+    from maxpool.ports import Secret
+    from maxpool.service.discovery import Discovery
     from maxpool.service.login import Attempt
     from maxpool.service.verifying import Finding
     from maxpool.wire.credential import StoredCredential
@@ -41,6 +43,7 @@ class Asked:
     home: bool
     from_stdin: bool
     no_key: bool
+    api_format: str | None
     paste: bool
     no_browser: bool
     timeout_s: float
@@ -67,6 +70,8 @@ class Asked:
             raise click.UsageError("--provider names the base URL already")
         if self.no_key and self.provider_url is None:
             raise click.UsageError("--no-key is for --provider")
+        if self.api_format is not None and self.provider_url is None:
+            raise click.UsageError("--format is for --provider")
         if self.config_dir is not None and not self.home:
             raise click.UsageError("--config-dir is for --home")
         return kinds[0] if kinds else None
@@ -95,6 +100,12 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, value: str) -> floa
 @click.option("--home", is_flag=True, help="A private home in which Claude Code itself signs in.")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read the secret from stdin.")
 @click.option("--no-key", is_flag=True, help="With --provider: it asks for no key.")
+@click.option(
+    "--format",
+    "api_format",
+    type=click.Choice(["anthropic", "openai-chat", "generate"]),
+    help="With --provider: what it speaks.  [default: found out]",
+)
 @click.option("--paste", is_flag=True, help="Start nothing: show the address, take what I paste.")
 @click.option("--no-browser", is_flag=True, help="Show the address, open no browser.")
 @click.option(
@@ -141,13 +152,22 @@ def command(**given: Any) -> None:  # noqa: ANN401 - one keyword per option
         priority=asked.priority,
         config_dir=asked.config_dir,
         keyless=asked.no_key,
+        format=asked.api_format,
     )
     login = prepare(wish, asked.config_file, patient=is_interactive())
     bound = login.entry.kind in OF_CLAUDE_CODE
     if login.entry.kind == "home" and is_interactive():
         _claude()  # no notice to read where it cannot go on
     accepted = _accepted(login, asked) if bound else None
-    credential, found = _signed_in(login, asked)
+    credential: StoredCredential | None
+    found: Finding | None
+    spoken: Discovery | None = None
+    if login.entry.kind == "provider":
+        from maxpool.cli.login_provider import signed_in
+
+        login, credential, found, spoken = signed_in(login, _key_of(login, asked))
+    else:
+        credential, found = _signed_in(login, asked)
     if not bound and credential is not None and is_of_plan(login, credential):
         accepted = _accepted(login, asked)
     outcome = keep(login, credential, accepted)
@@ -156,6 +176,10 @@ def command(**given: Any) -> None:  # noqa: ANN401 - one keyword per option
     if asked.as_json:
         verified = isinstance(found, Verified)
         data = outcome_json(outcome, verified=verified, unverified=unverified, server=server)
+        if spoken is not None:
+            from maxpool.cli.providers_view import spoken_json
+
+            data |= spoken_json(spoken, login.entry.format)
         click.echo(json.dumps(data, indent=2))
         return
     for line in outcome_lines(outcome, unverified=unverified, server=server):
@@ -173,13 +197,19 @@ def _signed_in(login: Login, asked: Asked) -> tuple[StoredCredential | None, Fin
         return None, None
     if kind == "oauth":
         return _with_browser(login, asked)
-    if login.entry.auth_header == "none":
-        return None, loop.run(check(login, None))
     if kind == "subscription" and not (asked.paste or asked.from_stdin):
         _setup_token()
     secret = _secret(kind, from_stdin=asked.from_stdin)
     found = loop.run(check(login, secret))
     return of_secret(login, secret, found), found
+
+
+def _key_of(login: Login, asked: Asked) -> Secret | None:
+    """A provider's key; None for one that asks for none."""
+    if login.entry.auth_header == "none":
+        return None
+    secret: Secret = _secret("provider", from_stdin=asked.from_stdin)
+    return secret
 
 
 # -- the notice ----------------------------------------------------------------------------------

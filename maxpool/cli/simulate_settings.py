@@ -22,6 +22,7 @@ from maxpool.config.fields import Section, file_key, parse_key_price
 from maxpool.config.model import PoolConfig, QueueConfig, StorageConfig
 from maxpool.config.problems import Describer
 from maxpool.config.units import parse_duration
+from maxpool.core.ratebuckets import Rule
 from maxpool.core.settings import PoolSettings
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ ELSEWHERE: Mapping[str, tuple[type[Section], str]] = {
 
 def settings_with(assignments: Iterable[str]) -> PoolSettings:
     """The default settings with these changes, the last of each key."""
-    kinds = get_type_hints(PoolSettings, localns={"Mapping": Mapping})
+    kinds = get_type_hints(PoolSettings, localns={"Mapping": Mapping, "Rule": Rule})
     names = {file_key(name): name for name in kinds}
     changes: dict[str, Any] = {}
     for assignment in assignments:

@@ -10,12 +10,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Self
 
+from maxpool.wire.translation import RESPONSES
+
 if TYPE_CHECKING:
     from types import TracebackType
 
     from maxpool.ports import Clock, RawHeaders
     from maxpool.service.tasks import Tasks
     from maxpool.wire.replies import Answer
+    from maxpool.wire.translation import AnswerWriter, Surface
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -42,6 +45,13 @@ class Downstream:
     `promised`: the form of answer (`STREAM`, `JSON`) that headers which went out early have announced.
     `waits`: it stands in the queue, for an answer whose form is known. `on_leave`: how the server is
     asked to say when the caller leaves, where it can.
+
+    `surface`: the API that the caller speaks, None for Messages. All that is written here is Messages all
+    the same, and goes out in the caller's own form by its `writer`; but while `turns` is False, an
+    answer that is in that form already.
+
+    `first_at`: when the first of the answer went out, by the clock that nobody sets. `failed`: it ended
+    with an error, or was cut, after headers had promised an answer.
     """
 
     __slots__ = (
@@ -49,12 +59,17 @@ class Downstream:
         "_clock",
         "_send",
         "content",
+        "failed",
         "finished",
+        "first_at",
         "on_leave",
         "promised",
         "started",
         "status",
+        "surface",
+        "turns",
         "waits",
+        "writer",
         "writing_since",
     )
 
@@ -64,15 +79,32 @@ class Downstream:
         clock: Clock,
         abort: Callable[..., None] | None,
         on_leave: Callable[[Callable[[], None]], None] | None = None,
+        surface: Surface | None = None,
     ) -> None:
         self._send = send
         self._clock = clock
         self._abort = abort
         self.on_leave = on_leave
-        self.started = self.content = self.finished = self.waits = False
+        self.started = self.content = self.finished = self.waits = self.failed = False
+        self.first_at: float | None = None
         self.promised = ""
         self.status = 0
         self.writing_since: float | None = None
+        self.surface = surface
+        self.writer: AnswerWriter | None = None
+        self.turns = True
+
+    def speak(self, surface: Surface, writer: AnswerWriter) -> None:
+        """The caller speaks that API, and `writer` tells it the answer."""
+        self.surface, self.writer = surface, writer
+
+    def drops_cuts(self, *, in_block: bool) -> bool:
+        """Whether a broken answer ends with its connection rather than with an error, as it recovers best.
+
+        Chat has no blocks, and its clients keep nothing of a broken answer: an error says more. Clients
+        of Responses repeat after a dropped connection, and not after an error.
+        """
+        return in_block if self.surface is None else self.surface.name == RESPONSES
 
     async def start(self, status: int, headers: RawHeaders) -> None:
         """Send status and headers; only the first call does."""
@@ -91,27 +123,57 @@ class Downstream:
 
     async def write(self, chunk: bytes) -> None:
         """Send a piece of the answer; returns when the connection can take more."""
-        self.content = True
+        if not self.content:
+            self.content, self.first_at = True, self._clock.elapsed()
+        if self.writer is not None and self.turns:
+            chunk = self.writer.feed(chunk)
+            if not chunk:
+                return
         await self._put(chunk, more=True)
 
     async def beat(self, chunk: bytes) -> None:
-        """Send a sign of life, which is no content."""
+        """Send a sign of life, which is no content: this one, or the stream's own."""
+        if self.writer is not None and self.promised == STREAM:
+            chunk = self.writer.feed(chunk)  # a ping in the form that this moment of it allows
+        elif self.surface is not None and self.promised == STREAM:
+            chunk = self.surface.heartbeat
         await self._put(chunk, more=True)
 
+    def whole(self, body: bytes) -> bytes:
+        """A whole answer in the caller's form; raises `ValueError` for what is none."""
+        return body if self.writer is None else self.writer.whole(body)
+
     async def finish(self, chunk: bytes = b"") -> None:
-        """Send the last piece and end the answer cleanly."""
+        """Send the last piece of an answer that ended as it should, and end it cleanly."""
+        if self.writer is not None and self.turns and not self.finished:
+            chunk = self.writer.feed(chunk) + self.writer.end()
+        await self.end(chunk)
+
+    async def fail(self, event: bytes) -> None:
+        """End a stream with an error; `event`: as the Messages API has it."""
+        self.failed = True
+        if self.writer is not None:  # behind what may be half an event
+            event = self.writer.feed(b"\n\n" + event)
+        await self.end(event)
+
+    async def end(self, chunk: bytes) -> None:
+        """Send the last bytes as they are, and end the answer cleanly."""
         if not self.finished:
             self.finished = True
+            if self.first_at is None:
+                self.first_at = self._clock.elapsed()
             await self._put(chunk, more=False)
 
     async def answer(self, answer: Answer) -> None:
-        """Send a whole answer of maxpool's own."""
+        """Send a whole answer of maxpool's own, or an error of an upstream."""
+        if self.surface is not None and answer.status >= 400:
+            answer = self.surface.error(answer)
         await self.start(answer.status, answer.headers)
-        await self.finish(answer.body)
+        await self.end(answer.body)
 
     def abort(self) -> None:
         """Drop the connection, so that the caller sees that its answer is broken."""
-        self.finished = True
+        self.finished = self.failed = True
         if self._abort is not None:
             self._abort()
 

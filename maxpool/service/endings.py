@@ -26,10 +26,14 @@ from maxpool.core.lease import (
     RequestRejected,
     SpendLimited,
 )
+from maxpool.core.rejected import OF_THE_REQUEST, NotCarried
 from maxpool.core.view import blended, outcome_class
-from maxpool.service.downstream import JSON
+from maxpool.service.downstream import EVENT_STREAM, JSON, PLAIN_JSON
 from maxpool.service.owning import Owning
+from maxpool.service.passage import STRAIGHT
 from maxpool.service.retry import gone
+from maxpool.service.routes import told_of
+from maxpool.service.tried import with_tried
 from maxpool.wire import headers as wire_headers
 from maxpool.wire import replies
 from maxpool.wire.encoding import Decoder
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from maxpool.service.downstream import Downstream
     from maxpool.service.job import Job
     from maxpool.service.limits import Limits
+    from maxpool.service.passage import Passage
     from maxpool.service.retry import Failed, Trail
     from maxpool.service.stats import Stats
 
@@ -128,7 +133,7 @@ class Endings:
     async def give_up(self, job: Job, down: Downstream, trail: Trail, failed: Failed) -> None:
         """The last failure is the request's end, unless the client's own login met a limit of its own."""
         outcome = failed.outcome
-        if job.counts_tokens and not isinstance(outcome, RequestRejected | ModelMissing):
+        if job.counts_tokens and not isinstance(outcome, (*OF_THE_REQUEST, ModelMissing)):
             await self._estimate(job, down)
             return
         told = self._told(job, trail, failed)
@@ -141,18 +146,12 @@ class Endings:
                 answer = self._own(job, 502, message)
             case AuthRejected() | AuthFinal() | Forbidden() | AccountClosed():
                 answer = self._own(job, 502, self._logins(trail))
-            case NetworkFailure(kind="secret"):
-                detail = failed.body.decode(errors="replace")[:200]
-                message = f"The secret of {self._tried(trail)} cannot be read: {detail}."
-                answer = self._own(job, 502, message)
+            case NotCarried(_, status):
+                detail = failed.body.decode(errors="replace")[:400]
+                message = f"No account can be asked for this: {detail}"
+                answer = self._own(job, status, message, kind="invalid_request_error")
             case NetworkFailure():
-                detail = failed.body.decode(errors="replace")[:200] or outcome.kind
-                tried = self._tried(trail)
-                message = (
-                    f"The upstream could not be reached ({detail}) for: {tried}. Check the network, "
-                    "and the account's base_url."
-                )
-                answer = self._own(job, 502, message, should_retry=True)
+                answer = self._unreached(job, trail, outcome, failed.body.decode(errors="replace"))
             case Garbage():
                 message = f"The upstream sent no usable answer ({outcome.kind})."
                 answer = self._own(job, 502, message, should_retry=True)
@@ -167,9 +166,22 @@ class Endings:
                 answer = _soon_or_never(_as_it_came(failed), failed)
         await self._send(job, down, trail, answer)
 
+    def _unreached(
+        self, job: Job, trail: Trail, outcome: NetworkFailure, detail: str
+    ) -> replies.Answer:
+        tried = self._tried(trail)
+        if outcome.kind == "secret":
+            message = f"The secret of {tried} cannot be read: {detail[:200]}."
+            return self._own(job, 502, message)
+        message = (
+            f"The upstream could not be reached ({detail[:200] or outcome.kind}) for: {tried}. Check "
+            "the network, and the account's base_url."
+        )
+        return self._own(job, 502, message, should_retry=True)
+
     def _told(self, job: Job, trail: Trail, failed: Failed) -> replies.Answer | None:
         """What others said that tells the caller more than this failure."""
-        own, rejected = trail.own, isinstance(failed.outcome, RequestRejected)
+        own, rejected = trail.own, isinstance(failed.outcome, OF_THE_REQUEST)
         if own is not None and own.whole and not rejected:
             return _as_it_came(own)
         if trail.missing and rejected:
@@ -177,16 +189,24 @@ class Endings:
         return None
 
     def reply_headers(
-        self, job: Job, lease: Lease, trail: Trail, reply: Reply, now: float
+        self, job: Job, lease: Lease, passage: Passage, trail: Trail, reply: Reply, now: float
     ) -> RawHeaders:
         """An account's response headers as the caller sees them."""
         extra = self._ours(job, trail)
         if self.limits.show_account:
             extra.append((b"x-maxpool-account", _visible(self.name(lease.account_id))))
+        extra += told_of(lease)
+        if passage is not STRAIGHT:
+            if passage.shown is not None:
+                extra.append((b"x-maxpool-model", _visible(passage.model)))
+            if not passage.native:  # what the upstream says of itself means nothing there
+                told = streams(reply) or (passage.reads and job.streaming)
+                form = EVENT_STREAM if told else PLAIN_JSON
+                return [*form, *extra]
         own = job.by_own_login(lease.account_id)  # then the limits are the client's own
         if not own and not 0.0 <= now - self.blended_at < BLEND_AGE_S:
             self.blended_at, self.blended = now, pool_limits(self.pool, now)
-        extra += () if own else self.blended
+        extra += () if own or job.surface is not None else self.blended
         headers = wire_headers.inbound(reply.headers, drop_ratelimit=not own, extra=tuple(extra))
         if streams(reply):  # a stream that breaks must not end as if it had its whole length
             headers = [h for h in headers if h[0].lower() != b"content-length"]
@@ -203,6 +223,8 @@ class Endings:
         """Send an answer; where headers are out already, what it says (`told`) in their form."""
         tried = ", ".join(trail.skipped) or "nothing was tried"
         log.info("request %s ends with %d: %s", job.request_id, answer.status, tried)
+        now, show = self.clock.now(), self.limits.show_account
+        answer = with_tried(answer, trail, self.pool, job.request, now, show=show)
         if not down.started:
             extra = self._ours(job, trail)
             known = {name for name, _ in extra}
@@ -214,14 +236,15 @@ class Endings:
             return
         # Headers promised a stream: `overloaded_error` makes clients repeat it cheaply, any other
         # type makes them ask again without streaming, so only the caller's own fault gets that.
-        if trail.last is not None and isinstance(trail.last.outcome, RequestRejected):
-            await down.finish(_as_event(answer))
+        if trail.last is not None and isinstance(trail.last.outcome, OF_THE_REQUEST):
+            await down.fail(_as_event(answer))
         else:
-            await down.finish(replies.sse_error("overloaded_error", told or IN_VAIN))
+            await down.fail(replies.sse_error("overloaded_error", told or IN_VAIN))
 
     def _ours(self, job: Job, trail: Trail) -> list[tuple[bytes, bytes]]:
         taken_s = self.clock.elapsed() - trail.since
         overhead_ms = max(taken_s - trail.upstream_s - trail.waited_s, 0.0) * 1000.0
+        trail.overhead_ms = overhead_ms
         found = [
             (b"x-request-id", job.request_id.encode()),
             (b"x-maxpool-attempts", str(trail.sends).encode()),
@@ -326,7 +349,7 @@ def _as_it_came(failed: Failed) -> replies.Answer:
 
 def _soon_or_never(answer: replies.Answer, failed: Failed) -> replies.Answer:
     """Without one account's long `retry-after`: it would freeze clients for that long."""
-    if isinstance(failed.outcome, RequestRejected):
+    if isinstance(failed.outcome, OF_THE_REQUEST):
         return answer
     headers = answer.headers
     waits = [value.strip() for name, value in headers if name.lower() == b"retry-after"]

@@ -9,29 +9,32 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from maxpool.core.eligibility import Reason
-from maxpool.core.hop import busier
+from maxpool.core.hop import busier, narrowed, no_larger, other_model
 from maxpool.core.lease import (
     AuthFinal,
     Burst,
     ClientGone,
     Internal,
     Lease,
-    ModelMissing,
     NetworkFailure,
     Outcome,
     Refusal,
     TokenUsage,
     Wait,
 )
+from maxpool.core.rejected import NotCarried
 from maxpool.core.targets import upstream_model
 from maxpool.core.view import outcome_class
-from maxpool.errors import SecretError
+from maxpool.errors import RequestError, SecretError
 from maxpool.ports import Unreachable
 from maxpool.service.endings import ENDS_LOGIN, OWN_LIMITS, Endings
+from maxpool.service.judging import failure_of, not_carried
 from maxpool.service.outgoing import call_of
 from maxpool.service.owning import Owning
-from maxpool.service.relay import Relay, error_body
+from maxpool.service.passage import STRAIGHT, passage_of
+from maxpool.service.relay import Relay
 from maxpool.service.retry import (
+    HERE,
     MOVED,
     REMOVED,
     Failed,
@@ -42,12 +45,10 @@ from maxpool.service.retry import (
     surely_unsent,
     then,
 )
+from maxpool.service.routes import Router
 from maxpool.service.traces import Traces
 from maxpool.wire import headers as wire_headers
-from maxpool.wire.encoding import Decoder
 from maxpool.wire.meter import Meter, cost_usd
-from maxpool.wire.strip import EventFilter
-from maxpool.wire.verdict import classify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,10 +59,12 @@ if TYPE_CHECKING:
     from maxpool.service.downstream import ClientWatch, Downstream
     from maxpool.service.job import Job
     from maxpool.service.limits import Limits
+    from maxpool.service.recording import Recorder
     from maxpool.service.stats import Stats
     from maxpool.service.tokens import Credential, Tokens
     from maxpool.service.traces import Trace
     from maxpool.service.waiting import WaitingRoom
+    from maxpool.wire.verdict_provider import Failures
 
 
 NO_SECRET = "secret"  # noqa: S105 - a kind of failure
@@ -75,15 +78,22 @@ class Holding:
     doing or as our own fault.
     """
 
-    __slots__ = ("_forwarder", "_watch", "credential", "lease", "outcome", "relay")
+    __slots__ = (
+        *("_forwarder", "_trail", "_watch"),
+        *("credential", "lease", "outcome", "passage", "relay"),
+    )
 
-    def __init__(self, lease: Lease, forwarder: Forwarder, watch: ClientWatch) -> None:
+    def __init__(
+        self, lease: Lease, forwarder: Forwarder, watch: ClientWatch, trail: Trail
+    ) -> None:
         self.lease = lease
         self.outcome: Outcome | None = None
         self.relay: Relay | None = None
         self.credential: Credential | None = None
+        self.passage = STRAIGHT
         self._forwarder = forwarder
         self._watch = watch
+        self._trail = trail
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +104,7 @@ class Holding:
             outcome = ClientGone(self.relay.usage if self.relay is not None else TokenUsage())
         elif kind is not None:
             outcome = Internal()
+        self._trail.lease, self._trail.outcome = self.lease, outcome
         forwarder = self._forwarder
         forwarder.pool.release(self.lease, outcome, forwarder.clock.now())
         forwarder.waiting.wake()
@@ -115,10 +126,13 @@ class Forwarder:
     utc_offset_s: Callable[[float], int]
     logins: ClientLogins
     traces: Traces = field(default_factory=Traces)
+    recorder: Recorder | None = None
     owning: Owning = field(init=False)
+    router: Router = field(init=False)
     endings: Endings = field(init=False)
 
     def __post_init__(self) -> None:
+        self.router = Router(self.pool)
         self.owning = Owning(self.pool, self.clock, self.limits.show_account)
         self.endings = Endings(self.pool, self.clock, self.limits, self.utc_offset_s, self.stats)
 
@@ -137,6 +151,8 @@ class Forwarder:
         finally:
             status = down.status or (0 if watch.gone else 500)
             trace.ended(status, trail.waited_s, self.clock.now())
+            if self.recorder is not None:
+                self.recorder.ended(job, down, trail, trace, gone=watch.gone)
         self.stats.ended(down.status, trail)
 
     async def _attempts(
@@ -154,17 +170,19 @@ class Forwarder:
                 await self.endings.refuse(job, down, trail, found)
                 return
             trace.leased(found)
-            with Holding(found, self, watch) as held:
+            with Holding(found, self, watch, trail) as held:
                 failed = await self._use(job, down, held, trail)
             if failed is None:
                 return
-            trail.last = failed
+            if trail.last is None or not isinstance(failed.outcome, NotCarried):
+                trail.last = failed  # what was sent and failed tells more than what was not
             if job.by_own_login(found.account_id) and isinstance(failed.outcome, OWN_LIMITS):
                 trail.own = failed
-            trail.tried.add(found.account_id)
+            if not other_model(self.pool, job.request, found, failed.outcome):
+                trail.tried.add(found.account_id)
             self._note(job, held, failed)
-            if not await self._goes_on(job, failed, trail, found.account_id):
-                await self.endings.give_up(job, down, trail, failed)
+            if not await self._goes_on(job, failed, trail, found):
+                await self.endings.give_up(job, down, trail, trail.last)
                 return
 
     # -- leasing ---------------------------------------------------------------------------------
@@ -175,20 +193,23 @@ class Forwarder:
         None: only tried accounts are left, and the last answer belongs to the caller.
         """
         request = job.request
-        if trail.tried:
+        if trail.tries:
             now, exclude = self.clock.now(), frozenset(trail.tried)
             request = trail.asking(request, now, self.clock.elapsed())
             if trail.last is not None and isinstance(trail.last.outcome, Burst):
                 exclude |= busier(self.pool, request, now, exclude)
+            if trail.outgrown:
+                request = narrowed(self.pool, request, trail.outgrown)
+                exclude |= no_larger(self.pool, request, trail.outgrown)
             found = self.pool.acquire(request, now, exclude=exclude)
             if isinstance(found, Lease):
                 return found
             if isinstance(found, Wait):
                 self.pool.cancel(found.ticket, now)
-            if trail.others_asked or trail.missing or trail.spent(self.limits):
+            if trail.others_asked or trail.missing or trail.outgrown or trail.spent(self.limits):
                 return None
         waited_from = self.clock.elapsed()
-        result = await self.waiting.acquire(request, frozenset(), len(job.body))
+        result = await self.waiting.acquire(request, frozenset(trail.dead), len(job.body))
         waited_s = self.clock.elapsed() - waited_from
         trail.waited_s += waited_s
         self.stats.waited(waited_s)
@@ -204,12 +225,14 @@ class Forwarder:
             return refusal
         return self.pool.last_word(job.request, self.clock.now()) or refusal
 
-    async def _goes_on(self, job: Job, failed: Failed, trail: Trail, account_id: str) -> bool:
+    async def _goes_on(self, job: Job, failed: Failed, trail: Trail, lease: Lease) -> bool:
         """Whether another account may be tried, after the pause the outcome asks for."""
-        outcome = failed.outcome
+        outcome, account_id = failed.outcome, lease.account_id
+        failures = self._failures(account_id)
+        trail.met(lease, failed, failures)
         name = f"{self.endings.name(account_id)}:" if self.limits.show_account else ""
         trail.skipped.append(f"{name}{outcome_class(outcome)}")
-        step = then(outcome, trail, account_id)
+        step = then(outcome, trail, account_id, failures)
         now = self.clock.elapsed()
         if trail.seeks and not_there(failed):
             trail.missing.add(account_id)
@@ -247,16 +270,21 @@ class Forwarder:
             if job.by_own_login(account_id):
                 failed = of_own_login(failed)
             held.outcome = failed.outcome
-            step = then(failed.outcome, trail, account_id)
-            if trail.spent(self.limits) or step not in (Then.SAME, Then.RENEW):
+            step = then(failed.outcome, trail, account_id, self._failures(account_id))
+            if trail.spent(self.limits) or step not in HERE:
                 return failed
             if job.once and not surely_unsent(failed):
                 return failed
             if step is Then.SAME:
                 trail.repeated.add(account_id)
                 await self._pause(self.limits.retry_same_s, trail)
+            elif step is Then.AGAIN:
+                span_s = trail.again_span(account_id, self.limits.provider_backoff_s)
+                await self._pause(span_s, trail)
             elif not await self._renew(held, trail):
                 return failed
+            if not self.pool.sent(held.lease, self.clock.now()):
+                return failed  # its limits have no room for a further call
 
     async def _try(self, job: Job, down: Downstream, held: Holding, trail: Trail) -> Failed | None:
         """One send and its answer; None when the caller got it."""
@@ -272,14 +300,12 @@ class Forwarder:
                 return Failed(NetworkFailure(NO_SECRET, sent=False), 0, (), error.message.encode())
             if self._destination(lease.account_id) != destination:  # a reload meanwhile moved it
                 return Failed(NetworkFailure(MOVED, sent=False))
-        call = call_of(
-            job,
-            destination,
-            held.credential,
-            model=self._name_there(job, lease),
-            limits=self.limits,
-            now=self.clock.now(),
-        )
+        held.passage = passage = passage_of(job, destination, self._name_there(lease))
+        limits, now = self.limits, self.clock.now()
+        try:
+            call = call_of(job, destination, held.credential, passage, limits=limits, now=now)
+        except RequestError as error:
+            return not_carried(error)
         trail.sends += 1
         sent_at = self.clock.elapsed()
         reply = await self.upstream.send(call)
@@ -296,12 +322,11 @@ class Forwarder:
             trail.upstream_s += self.clock.elapsed() - answered_at
         return failed
 
-    def _name_there(self, job: Job, lease: Lease) -> str:
+    def _name_there(self, lease: Lease) -> str:
         """What this account's upstream calls the model."""
         state = self.pool.states.get(lease.account_id)
-        model = job.request.model
-        name = upstream_model(state.account.models, model) if state is not None else None
-        return model if name is None else name
+        name = upstream_model(state.account.models, lease.model) if state is not None else None
+        return lease.model if name is None else name
 
     async def _answer(
         self,
@@ -312,49 +337,41 @@ class Forwarder:
         reply: Reply,
         destination: Destination,
     ) -> Failed | None:
-        lease, now = held.lease, self.clock.now()
+        lease, now, passage = held.lease, self.clock.now(), held.passage
         fields = wire_headers.fields(reply.headers)
         self.pool.observe(lease.account_id, fields, now, lease=lease, status=reply.status)
         self.waiting.wake()
         if not 200 <= reply.status < 300:
-            return await self._failure(job, lease, reply, fields)
+            return await failure_of(
+                job, lease, passage, reply, fields, destination, self.limits, now
+            )
         if job.by_own_login(lease.account_id):
             self.logins.answered(lease.account_id, now)
         relay = held.relay = Relay(
             reply,
             down,
             self.limits,
-            job.request.model,
-            self.endings.reply_headers(job, lease, trail, reply, now),
+            lease.model,
+            self.endings.reply_headers(job, lease, passage, trail, reply, now),
             fields.get("content-type", ""),
             fields.get("content-encoding", ""),
             checked=not job.opaque,
-            meter=Meter(destination.cost_event),
+            streaming=job.streaming,
+            meter=passage.meter(destination),
             cost_usd=cost_usd(fields.get(destination.cost_header or "")),
-            strip=EventFilter(destination.strip_events) if destination.strip_events else None,
+            failures=destination.failures,
+            passage=passage,
+            inward=passage.reader(job, self.limits),
+            edit=passage.edit(destination),
             reader=self.owning.reader(job, lease.account_id),
         )
         result = await relay.run()
         if isinstance(result, Failed):
             return result
-        self.owning.streamed(job, lease.account_id, relay.meter)
+        if isinstance(relay.meter, Meter):
+            self.owning.streamed(job, lease.account_id, relay.meter)
         held.outcome = result
         return None
-
-    async def _failure(
-        self, job: Job, lease: Lease, reply: Reply, fields: Mapping[str, str]
-    ) -> Failed:
-        """Read an error answer (bounded) and classify it."""
-        body, whole = await error_body(reply, self.limits)
-        decoder = Decoder.of(fields.get("content-encoding", ""))
-        text = decoder.feed(body) if decoder is not None else b""
-        sent_as = self._name_there(job, lease)
-        outcome = classify(reply.status, fields, text, model=sent_as, now=self.clock.now())
-        if isinstance(outcome, ModelMissing):
-            outcome = ModelMissing(job.request.model)  # the pool knows models by the caller's names
-        own = job.by_own_login(lease.account_id)
-        headers = wire_headers.inbound(reply.headers, drop_ratelimit=not own)
-        return Failed(outcome, reply.status, headers, body, whole=whole)
 
     async def _renew(self, held: Holding, trail: Trail) -> bool:
         """Get the bearer anew for one more try; False when the account is gone."""
@@ -373,6 +390,10 @@ class Forwarder:
         if state is None or state.credential.dead:
             return None
         return self.logins.destination if own else self.destinations.get(account_id)
+
+    def _failures(self, account_id: str) -> Failures | None:
+        destination = self.destinations.get(account_id)
+        return None if destination is None else destination.failures
 
     async def _pause(self, span_s: tuple[float, float], trail: Trail) -> None:
         seconds = self.chance.jitter(*span_s)

@@ -10,6 +10,7 @@ from maxpool.core.values import value
 if TYPE_CHECKING:
     from maxpool.core.lease import LeaseRequest
     from maxpool.ports import RawHeaders
+    from maxpool.wire.translation import Surface
 
 
 Tells = Literal["message", "thread", "resource", "list", "nothing"]
@@ -21,7 +22,8 @@ class Job:
     """A request as it came: `target` is path and query as the caller wrote them.
 
     `named`: the batches, files, containers and threads it names; `seeks`: whose they are, nobody knows.
-    `origin`: under which the caller reaches this server.
+    `origin`: under which the caller reaches this server. `surface`: the API that it speaks, None for
+    Messages; then `body` is its request as a Messages request, and `asked` what it wrote, decoded.
     """
 
     method: str
@@ -39,6 +41,8 @@ class Job:
     seeks: bool = False
     tells: Tells = "nothing"
     origin: str = ""
+    surface: Surface | None = None
+    asked: bytes = field(default=b"", repr=False)
 
     @property
     def asks_model(self) -> bool:

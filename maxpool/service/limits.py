@@ -36,6 +36,7 @@ class Limits:
     queue_bytes: int = 256 << 20  # bodies of all waiters together
     retry_same_s: tuple[float, float] = (0.3, 1.0)  # before the one retry after an overload
     backoff_s: tuple[float, float] = (0.1, 1.0)  # between accounts after a server failure
+    provider_backoff_s: tuple[float, float] = (0.25, 3.0)  # between tries at one provider
     show_account: bool = True
 
 

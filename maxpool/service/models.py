@@ -16,8 +16,11 @@ from maxpool.core.lease import LeaseRequest
 from maxpool.core.targets import served_by_name
 from maxpool.errors import SecretError, StreamCut
 from maxpool.ports import Call, Unreachable
+from maxpool.service.outgoing import API_VERSION
+from maxpool.wire.apiroot import models_url
 from maxpool.wire.encoding import Decoder
 from maxpool.wire.headers import fields as header_fields
+from maxpool.wire.translation import ANTHROPIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,19 +30,32 @@ if TYPE_CHECKING:
     from maxpool.ports import Clock, Destination, Upstream
     from maxpool.service.tokens import Tokens
 
+Origin = tuple[str, str]
+"""Base URL and API format."""
+
 LIST_AGE_S = 600.0
 FAILED_AGE_S = 30.0
 TIMEOUT_S = 2.0  # Claude Code waits 3 s for the list
 MAX_LIST_BYTES = 1 << 20
-API_VERSION = (b"anthropic-version", b"2023-06-01")
 
 
 class _Model(msgspec.Struct):
     id: str
 
 
+class _Tag(msgspec.Struct):
+    name: str
+
+
 class _Listing(msgspec.Struct):
-    data: list[_Model]
+    """As the Messages API and OpenAI's list them; `models`: as prompt bridges do."""
+
+    data: list[_Model] = []
+    models: list[_Tag] = []
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return (*(model.id for model in self.data), *(tag.name for tag in self.models))
 
 
 @dataclass(slots=True)
@@ -51,12 +67,12 @@ class ModelList:
     tokens: Tokens
     clock: Clock
     destinations: Mapping[str, Destination]
-    known: dict[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
+    known: dict[Origin, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
 
     async def offered(self, program: str | None, profile: str | None = None) -> list[str]:
         """Model ids that enabled accounts offer to that program and profile, sorted, without doubles."""
         found: set[str] = set()
-        asked: set[str] = set()
+        asked: set[Origin] = set()
         for state in list(self.pool.states.values()):
             account = state.account
             probe = LeaseRequest("", program=program, format=account.format, profile=profile)
@@ -67,20 +83,20 @@ class ModelList:
                 continue
             destination = self.destinations.get(account.id)
             # A locked account's bearer goes nowhere: its origin may not be the confirmed one.
-            if destination is None or state.credential.dead or destination.base_url in asked:
+            if destination is None or state.credential.dead or _origin(destination) in asked:
                 continue
-            asked.add(destination.base_url)
+            asked.add(_origin(destination))
             found.update(await self._listed(account, destination))
         return sorted(found)
 
     async def _listed(self, account: Account, destination: Destination) -> tuple[str, ...]:
-        now, base_url = self.clock.now(), destination.base_url
-        kept = self.known.get(base_url)
+        now, origin = self.clock.now(), _origin(destination)
+        kept = self.known.get(origin)
         if kept is not None and 0 <= now < kept[0]:
             return kept[1]
         fresh = await self._ask(account, destination)
         ids = fresh if fresh is not None else (kept[1] if kept is not None else ())
-        self.known[base_url] = (now + (LIST_AGE_S if fresh is not None else FAILED_AGE_S), ids)
+        self.known[origin] = (now + (LIST_AGE_S if fresh is not None else FAILED_AGE_S), ids)
         return ids
 
     async def _ask(self, account: Account, destination: Destination) -> tuple[str, ...] | None:
@@ -89,7 +105,9 @@ class ModelList:
             credential = await self.tokens.bearer(account.id, destination)
         except SecretError:
             return None
-        headers = [API_VERSION, (b"accept-encoding", b"identity")]
+        headers = [(b"accept-encoding", b"identity")]
+        if destination.format == ANTHROPIC:
+            headers.append(API_VERSION)
         headers += [(n.encode(), v.encode()) for n, v in destination.headers]
         if credential.header is not None:
             headers.append(credential.header)
@@ -98,7 +116,7 @@ class ModelList:
         reply = await self.upstream.send(
             Call(
                 method="GET",
-                url=f"{destination.base_url}/v1/models?limit=1000",
+                url=models_url(destination.base_url, destination.format),
                 headers=headers,
                 body=b"",
                 connect_timeout_s=TIMEOUT_S,
@@ -125,4 +143,8 @@ class ModelList:
             )
         except (msgspec.DecodeError, msgspec.ValidationError):
             return None
-        return tuple(model.id for model in listing.data)
+        return listing.ids
+
+
+def _origin(destination: Destination) -> Origin:
+    return destination.base_url, destination.format

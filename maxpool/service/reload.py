@@ -132,6 +132,11 @@ def cold_changes(old: Config, new: Config) -> list[str]:
     if old.storage.folder != new.storage.folder:
         found.append("[storage] folder")
     found += [
+        f"[ledger] {key.removesuffix('_s')}"
+        for key in ("enabled", "url", "queue_rows", "flush_s")
+        if getattr(old.ledger, key) != getattr(new.ledger, key)
+    ]
+    found += [
         f"[logging] {key}"
         for key in ("level", "format")
         if getattr(old.logging, key) != getattr(new.logging, key)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from maxpool.config import checks, derive
 from maxpool.config.account import AccountConfig
 from maxpool.config.problems import Describer
+from maxpool.config.providers import inherited
 from maxpool.errors import RequestError, SecretError
 
 if TYPE_CHECKING:
@@ -206,7 +207,8 @@ def read_entry(
     `secret`: its reference, None where none is given. Raises `RequestError` with every problem; no
     message repeats a value.
     """
-    given = dict(data)
+    sections = {name: section.defaults() for name, section in config.providers.items()}
+    given = inherited(data, sections)
     given.pop("secret", None)
     if secret is not None:
         given["secret"] = _STANDS_IN if secret.startswith(GIVEN) else secret

@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from maxpool.service.meters import Meters
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -38,6 +40,7 @@ class Stats:
     sends: int = 0
     failovers: int = 0
     internal_errors: int = 0
+    meters: Meters = field(default_factory=Meters)
     refusals: deque[Refused] = field(default_factory=lambda: deque(maxlen=KEPT_REFUSALS))
 
     def ended(self, status: int, trail: Trail) -> None:

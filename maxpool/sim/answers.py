@@ -123,6 +123,8 @@ class Author:
         wanted = self._draw(rng, self.settings.answer_tokens)
         calls = self._calls(prompt, rng, identity)
         text = self.prose.take(rng, min(wanted, 24) if calls else wanted)
+        if prompt.schema is not None:
+            text = dump(_object(prompt.schema, rng)).decode()
         text, stop = _until(text, prompt.stop_sequences)
         cut = len(text) > budget * TOKEN_CHARS
         if budget > 0:
@@ -141,16 +143,18 @@ class Author:
         return Block(kind="thinking", text=shown, signature=sign(prompt.model, shown))
 
     def _calls(self, prompt: Prompt, rng: random.Random, identity: str) -> list[Block]:
-        if not prompt.tools or self.settings.tool_marker not in prompt.asked.lower():
+        asked = prompt.asked.lower()
+        every = self.settings.all_tools_marker in asked
+        if not prompt.tools or not (every or self.settings.tool_marker in asked):
             return []
         return [
             Block(
                 kind="tool_use",
                 text=dump(_arguments(tool, rng)).decode(),
-                tool_id=f"toolu_{identity}00",
+                tool_id=f"toolu_{identity}{number:02}",
                 tool_name=tool.name,
             )
-            for tool in prompt.tools[:1]
+            for number, tool in enumerate(prompt.tools if every else prompt.tools[:1])
         ]
 
     def _draw(self, rng: random.Random, bounds: tuple[int, int]) -> int:
@@ -180,7 +184,11 @@ def _until(text: str, stop_sequences: tuple[str, ...]) -> tuple[str, str | None]
 
 
 def _arguments(tool: Tool, rng: random.Random) -> dict[str, Any]:
-    properties = tool.schema.get("properties")
+    return _object(tool.schema, rng)
+
+
+def _object(of: Mapping[str, Any], rng: random.Random) -> dict[str, Any]:
+    properties = of.get("properties")
     if not isinstance(properties, dict):
         return {}
     return {str(name): _argument(str(name), schema, rng) for name, schema in properties.items()}

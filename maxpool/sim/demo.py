@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from maxpool.config.model import Config
 from maxpool.config.units import format_duration
@@ -10,13 +11,14 @@ from maxpool.errors import SecretError
 from maxpool.ports import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from maxpool.sim.plans import SimAccount, SimSettings
 
 SIGN_IN_MARK = "# Written by `maxpool demo --sign-in`."
 """How such a file begins: a later demo may replace it, and nothing else."""
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 KINDS = {"api": "api_key", "provider": "provider"}
 
 
@@ -37,9 +39,18 @@ class InventedSecrets:
 
 
 def demo_config(
-    upstream_url: str, people: Iterable[SimAccount], settings: SimSettings, port: int
+    upstream_url: str,
+    people: Iterable[SimAccount],
+    settings: SimSettings,
+    port: int,
+    *,
+    entries: Mapping[str, Mapping[str, Any]] = NOTHING,
+    sections: Mapping[str, Mapping[str, Any]] = NOTHING,
 ) -> Config:
-    """The config of a proxy for invented accounts; their secrets are invented too."""
+    """The config of a proxy for invented accounts; their secrets are invented too.
+
+    `entries`: what it says besides of the account of that name; `sections`: of everything else.
+    """
     accounts = [
         {
             "name": person.name,
@@ -47,6 +58,7 @@ def demo_config(
             "plan": None if person.plan in KINDS else person.plan,
             "secret": f"env:{person.name}",
             "serves": ["*"],  # only the simulated upstream's accounts may
+            **entries.get(person.name, {}),
         }
         for person in people
     ]
@@ -58,7 +70,9 @@ def demo_config(
                 "window_5h": settings.window_5h_s,
                 "window_7d": settings.window_7d_s,
                 "key_price": "after:5s",
+                **sections.get("pool", {}),
             },
+            **{name: keys for name, keys in sections.items() if name != "pool"},
             "accounts": accounts,
         }
     )

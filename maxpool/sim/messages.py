@@ -13,7 +13,16 @@ import msgspec
 from maxpool.sim.answers import Block, sign
 from maxpool.sim.problems import Problem, invalid_request
 from maxpool.sim.promptcache import Life, Piece
-from maxpool.sim.prompts import Frame, FrameKind, Prompt, Tool, chunks, dump, text_of
+from maxpool.sim.prompts import (
+    Frame,
+    FrameKind,
+    Prompt,
+    Tool,
+    chunks,
+    dump,
+    schema_in,
+    text_of,
+)
 from maxpool.sim.ratelimits import rfc3339
 
 if TYPE_CHECKING:
@@ -58,6 +67,7 @@ class MessagesFace:
             tools=_tools(body.get("tools")),
             thinking=_thinking(body.get("thinking")),
             stop_sequences=tuple(s for s in body.get("stop_sequences") or () if isinstance(s, str)),
+            schema=schema_in(body.get("output_config"), "format", "schema"),
             **_held(body),
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from maxpool.sim.problems import Problem, invalid_request
 from maxpool.sim.promptcache import Piece
-from maxpool.sim.prompts import Frame, Prompt, Tool, chunks, dump, text_of
+from maxpool.sim.prompts import Frame, Prompt, Tool, chunks, dump, schema_in, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,6 +45,7 @@ class ChatFace:
             tools=tools_of(body.get("tools")),
             stop_sequences=_stops(body.get("stop")),
             include_usage=isinstance(options, dict) and options.get("include_usage") is True,
+            schema=schema_in(body.get("response_format"), "json_schema", "schema"),
         )
 
     def frames(self, reply: Reply, chunk_chars: int) -> list[Frame]:

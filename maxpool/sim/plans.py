@@ -160,6 +160,7 @@ class SimSettings:
     chunk_tokens: int = 8  # tokens per delta event
     refusal_marker: str = "please refuse this"
     tool_marker: str = "use a tool"
+    all_tools_marker: str = "use all tools"  # at once, each of them
     check_signatures: bool = True
     gzip: bool = False  # compress where the client accepts it
     body_limit_bytes: int = 32 * 1024 * 1024

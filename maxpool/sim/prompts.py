@@ -53,6 +53,7 @@ class Prompt:
     thinking: Literal["off", "shown", "omitted"] = "off"
     stop_sequences: tuple[str, ...] = ()
     include_usage: bool = False
+    schema: Mapping[str, Any] | None = None  # of the JSON that the answer must be
     files: tuple[str, ...] = ()  # named by their ids
     container: str | None = None
     in_container: bool = False  # it runs in one, named or new
@@ -107,6 +108,13 @@ def read_object(body: bytes) -> dict[str, Any] | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def schema_in(told: object, *path: str) -> Mapping[str, Any] | None:
+    """The JSON schema at that path of a body's member; None where there is none."""
+    for name in path:
+        told = told.get(name) if isinstance(told, dict) else None
+    return told if isinstance(told, dict) else None
 
 
 def text_of(content: object) -> str:

@@ -6,7 +6,6 @@ GET changes nothing. Errors have the one envelope of `/v1`.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,12 @@ from maxpool.core.lease import LeaseRequest, OwnLogin
 from maxpool.errors import RequestError
 from maxpool.service.operate import ACCOUNT_ACTIONS, POOL_ACTIONS
 from maxpool.web import admin_documents as documents
-from maxpool.web.messages import read_body
+from maxpool.web import topup
+from maxpool.web.admin_body import json_body
 from maxpool.web.status import Json
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -29,11 +29,7 @@ if TYPE_CHECKING:
     from maxpool.core.pool import Pool
     from maxpool.service.operate import Operator
     from maxpool.service.traces import Trace, Traces
-
-    Handler = Callable[[Request], Awaitable[Response]]
-
-MAX_BODY_BYTES = 1 << 20
-"""Of an account's settings and secret; those are a few hundred bytes."""
+    from maxpool.web.admin_body import Handler, Pages
 
 SHOWN, MOST_SHOWN = 50, 1000
 """Decisions and sessions in one answer, unless `limit` says otherwise, and at most."""
@@ -50,12 +46,15 @@ class Admin:
 
     operator: Operator
     traces: Traces
+    pages: tuple[Pages, ...] = ()
+    asked: Callable[..., dict[str, Any]] = lambda _name, **_said: {}  # what a name stands for
 
     def routes(self) -> list[Route]:
         """One route a path, with its methods."""
         return [
             Route(path, _dispatch(handlers), methods=sorted(handlers))
-            for path, handlers in self.endpoints().items()
+            for part in (self, *self.pages)
+            for path, handlers in part.endpoints().items()
         ]
 
     def endpoints(self) -> dict[str, dict[str, Handler]]:
@@ -67,6 +66,7 @@ class Admin:
         }
         found |= {f"{account}/{a}": {"POST": self._act(a)} for a in ACCOUNT_ACTIONS}
         found[f"{account}/confirm"] = {"POST": self.confirm}
+        found[f"{account}/topup"] = {"POST": topup.handler(self.operator, self._shown)}
         found[f"{account}/probe"] = {"POST": self.probe}
         found[f"{account}/refresh"] = {"POST": self.refresh}
         found |= {f"/admin/{a}": {"POST": self._command(a)} for a in POOL_ACTIONS}
@@ -112,13 +112,13 @@ class Admin:
 
     async def add(self, request: Request) -> Response:
         """A run-time account: 201 when new, 200 when it replaced one of that name."""
-        account_id, new = self.operator.add(await _body(request))
+        account_id, new = self.operator.add(await json_body(request))
         return self._shown(account_id, 201 if new else 200)
 
     async def change(self, request: Request) -> Response:
         """Settings of an account, until the config says otherwise."""
         account_id = self.operator.account_id(request.path_params["account"])
-        self.operator.change(account_id, await _body(request))
+        self.operator.change(account_id, await json_body(request))
         note = (
             "Kept in memory: until the config says something else for it, or the server restarts."
         )
@@ -135,31 +135,31 @@ class Admin:
     async def confirm(self, request: Request) -> Response:
         """Its credential may go where its `base_url` leads now."""
         account_id = self.operator.account_id(request.path_params["account"])
-        await _body(request)
+        await json_body(request)
         self.operator.confirm(account_id)
         return self._shown(account_id)
 
     async def confirm_logins(self, request: Request) -> Response:
         """Clients' own logins may go where `[upstream] base_url` leads now."""
-        await _body(request)
+        await json_body(request)
         return Json({"name": OWN_LOGINS, "base_url": self.operator.confirm_logins()})
 
     async def probe(self, request: Request) -> Response:
         """Ask the provider for the account's usage now."""
         account_id = self.operator.account_id(request.path_params["account"])
-        await _body(request)
+        await json_body(request)
         return self._shown(account_id, result=await self.operator.ask_usage(account_id))
 
     async def refresh(self, request: Request) -> Response:
         """New tokens for the account's login now."""
         account_id = self.operator.account_id(request.path_params["account"])
-        await _body(request)
+        await json_body(request)
         return self._shown(account_id, result=await self.operator.renew_login(account_id))
 
     def _act(self, action: str) -> Handler:
         async def act(request: Request) -> Response:
             account_id = self.operator.account_id(request.path_params["account"])
-            await _body(request)
+            await json_body(request)
             self.operator.command(action, account_id)
             return self._shown(account_id)
 
@@ -183,7 +183,7 @@ class Admin:
 
     async def probe_all(self, request: Request) -> Response:
         """Ask every account that can be asked, one after the other."""
-        await _body(request)
+        await json_body(request)
         done = []
         for asked in documents.probes(self._pool.view(self._now())):
             if asked["probed"]:
@@ -204,7 +204,7 @@ class Admin:
 
     async def add_key(self, request: Request) -> Response:
         """A new client key; this answer is the only time it is told."""
-        body = await _body(request)
+        body = await json_body(request)
         name, priority = body.get("name"), body.get("priority", 0)
         if not isinstance(name, str) or type(priority) is not int or body.keys() - KEY_FIELDS:
             raise _wrong('Say who it is for: {"name": "NAME", "priority": 0}.')
@@ -223,7 +223,7 @@ class Admin:
 
     def _command(self, action: str) -> Handler:
         async def command(request: Request) -> Response:
-            await _body(request)
+            await json_body(request)
             self.operator.command(action)
             view = self._pool.view(self._now())
             return Json(
@@ -239,19 +239,19 @@ class Admin:
 
     async def reload(self, request: Request) -> Response:
         """Read the config file again."""
-        await _body(request)
+        await json_body(request)
         self.operator.reload()
         reloader = self.operator.reloader
         return Json({"loaded_at": reloader.loaded_at, "notices": list(reloader.notices())})
 
     async def execute(self, request: Request) -> Response:
         """A new process takes over; this one drains."""
-        await _body(request)
+        await json_body(request)
         return Json(await self.operator.succeed())
 
     async def stop(self, request: Request) -> Response:
         """Drain and end."""
-        await _body(request)
+        await json_body(request)
         running = self.operator.shut_down()
         drain_s = self.operator.reloader.first.server.drain_s
         return Json({"stopping": True, "in_flight": running, "drain_s": drain_s}, 202)
@@ -266,7 +266,7 @@ class Admin:
 
     async def move(self, request: Request) -> Response:
         """Bind a session to another account."""
-        account = (await _body(request)).get("account")
+        account = (await json_body(request)).get("account")
         if not isinstance(account, str):
             raise _wrong('Say where to: {"account": "NAME"}.')
         key, account_id = self.operator.move(request.path_params["session"], account)
@@ -331,6 +331,7 @@ class Admin:
             arrived_at=now,
             home=word.get("home") is not None,
             own=self._login(word.get("login")),
+            **self.asked(model, program=word.get("program"), profile=word.get("profile")),
         )
 
     def _login(self, wanted: str | None) -> OwnLogin | None:
@@ -349,26 +350,6 @@ def _dispatch(handlers: Mapping[str, Handler]) -> Handler:
         return await handlers[method](request)
 
     return dispatch
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """The JSON object a request carries; an empty body is an empty object."""
-    body = await read_body(request.receive, request.state.fields, MAX_BODY_BYTES)
-    if body is None:
-        raise _wrong("The body never came.")  # nobody is there to read this
-    if not body.strip():
-        return {}
-    try:
-        data = json.loads(body, parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        raise _wrong("The body is not JSON.") from None
-    if not isinstance(data, dict):
-        raise _wrong("The body must be a JSON object.")
-    return data
-
-
-def _no_number(word: str) -> float:
-    raise ValueError(word)
 
 
 def _matches(trace: Trace, asked: Mapping[str, str]) -> bool:

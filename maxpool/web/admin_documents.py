@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from maxpool.config.model import Config
     from maxpool.core.binding import Binding
     from maxpool.core.cost import Candidate
-    from maxpool.core.decisions import Decision, Explanation
+    from maxpool.core.decisions import Decision, Explanation, Told
     from maxpool.core.lease import LeaseRequest, Refusal
     from maxpool.core.pool import Pool
     from maxpool.core.state import AccountState
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 MAX_SHOWN_WORD = 200
 """Of a text a client chose freely, such as a model's name."""
-LIMITS = frozenset({"models", "profile", "requests", "max_wait_s", "expires"})
+LIMITS = frozenset({"models", "profile", "requests", "max_wait_s", "expires"}) | {
+    *("rpm", "tpm", "limits", "daily_budget_usd")
+}
 """Attributes of a client key's entry that narrow what it may do."""
 
 
@@ -214,7 +216,23 @@ def explanation(found: Explanation, pool: Pool, now: float) -> Document:
         ],
         "counts": dict(found.counts),
         "home": None if binding is None else _name(pool, binding.home),
+        "route": found.route or None,
+        "targets": [_target(one, pool) for one in found.targets],
         **_move(found),
+    }
+
+
+def _target(one: Told, pool: Pool) -> Document:
+    """One target of what a name stands for, with one account that is it."""
+    return {
+        "target": one.label,
+        "level": one.level,
+        "model": one.model,
+        "account": None if one.account_id is None else _name(pool, one.account_id),
+        "account_id": one.account_id,
+        "chosen": one.chosen,
+        "reason": None if one.reason is None else one.reason.value,
+        "until": one.until,
     }
 
 
@@ -253,6 +271,9 @@ def _try(lease_id: str, pool: Pool, *, whole: bool) -> Document:
         "account": _name(pool, made.account_id),
         "account_id": made.account_id,
         "strategy": made.strategy,
+        "route": made.route or None,
+        "target": made.target or None,
+        "model": record.request.model[:MAX_SHOWN_WORD],
         "at": record.at,
         "ended_at": record.ended_at,
         "outcome": record.outcome,

@@ -19,7 +19,8 @@ from starlette.routing import Route
 
 from maxpool.errors import RequestError
 from maxpool.service.tasks import describe
-from maxpool.web.guard import Guard, Rules
+from maxpool.web.door import CHAT_PATH, KEPT_NOTHING, RESPONSES_PATH, told_there
+from maxpool.web.guard import ROUTE, Guard, Rules
 from maxpool.web.ownquestions import PROFILE, USAGE
 from maxpool.web.page import STYLE
 from maxpool.wire import replies
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 
     from maxpool.ports import Clock
     from maxpool.web.admin import Admin
+    from maxpool.web.events import EventPages
     from maxpool.web.guard import Receive, Scope, Send
     from maxpool.web.messages import Messages
+    from maxpool.web.metrics import MetricPages
     from maxpool.web.models import Models
     from maxpool.web.ownquestions import OwnQuestionPages
     from maxpool.web.status import StatusPages
@@ -47,10 +50,16 @@ class Surfaces:
 
     messages: Messages
     count_tokens: Messages
+    chat: Messages
+    responses: Messages
+    any_format: Messages
+    kept_nothing: Messages
     models: Models
     resources: Messages
     own_questions: OwnQuestionPages
     status: StatusPages
+    metrics: MetricPages
+    events: EventPages
     admin: Admin
     open_paths: tuple[str, ...] = ()
     passthrough: Messages | None = None
@@ -71,6 +80,9 @@ def application(
         Route("/v1/models/{name:path}", surfaces.models.one, methods=["GET"]),
         Route("/status", status.status, methods=["GET"]),
         Route("/status.css", _style, methods=["GET"]),
+        Route("/ui/{path:path}", status.dashboard.file, methods=["GET"]),
+        Route("/events", surfaces.events.events, methods=["GET"]),
+        Route("/metrics", surfaces.metrics.metrics, methods=["GET"]),
         Route("/healthz", status.healthz, methods=["GET"]),
         Route("/readyz", status.readyz, methods=["GET"]),
         Route("/api/hello", status.hello, methods=["GET", "HEAD"]),
@@ -92,12 +104,18 @@ def application(
     direct: dict[str, Messages] = {
         "/v1/messages": surfaces.messages,
         "/v1/messages/count_tokens": surfaces.count_tokens,
+        CHAT_PATH: surfaces.chat,
+        RESPONSES_PATH: surfaces.responses,
+        ROUTE: surfaces.any_format,
     }
     if surfaces.passthrough is not None:
         # Exact, no patterns; never in place of an endpoint of our own.
         others = (path for path in surfaces.open_paths if place_of(path) is None)
         direct = dict.fromkeys(others, surfaces.passthrough) | direct
-    return Guard(_Switch(app, direct, surfaces.resources), rules, new_id, clock, admin_digest)
+    switch = _Switch(app, direct, surfaces.resources, surfaces.kept_nothing)
+    guard = Guard(switch, rules, new_id, clock, admin_digest)
+    guard.browsers = surfaces.events.browsers
+    return guard
 
 
 @dataclass(slots=True)
@@ -111,15 +129,20 @@ class _Switch:
     app: Starlette
     direct: Mapping[str, Messages]
     resources: Messages
+    kept_nothing: Messages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self.direct.get(scope["path"]) if scope["type"] == "http" else None
-        if endpoint is None and scope["type"] == "http" and place_of(scope["path"]) is not None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"]
+        endpoint = self.direct.get(path)
+        if endpoint is None and place_of(path) is not None:
             endpoint = self.resources
+        elif endpoint is None and path.startswith(KEPT_NOTHING):
+            endpoint = self.kept_nothing
         if endpoint is not None:
             await endpoint(scope, receive, send)
-        elif scope["type"] != "http":
-            await self.app(scope, receive, send)
         else:
             await self._by_framework(scope, receive, send)
 
@@ -144,8 +167,9 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     elif error.status_code == 404:
         message = (
             f"maxpool has no {path}. It serves POST /v1/messages, POST /v1/messages/count_tokens, "
-            "/v1/messages/batches, /v1/files, GET /v1/models, GET /status and what stands under "
-            "/admin; others only where [server] allowed_paths lists them."
+            "POST /v1/chat/completions, POST /v1/responses, /v1/messages/batches, /v1/files, "
+            "GET /v1/models, GET /status and what stands under /admin; others only where [server] "
+            "allowed_paths lists them."
         )
     elif error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another method")
@@ -159,7 +183,7 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
         request_id=request.state.request_id,
         should_retry=False,
     )
-    return _response(answer, dict(error.headers or {}))
+    return _response(request, answer, dict(error.headers or {}))
 
 
 async def _request_error(request: Request, error: RequestError) -> Response:
@@ -170,15 +194,16 @@ async def _request_error(request: Request, error: RequestError) -> Response:
         request_id=request.state.request_id,
         should_retry=False,
     )
-    return _response(answer, {})
+    return _response(request, answer, {})
 
 
 async def _crash(request: Request, _error: Exception) -> Response:
     request_id = request.state.request_id
     message = f"maxpool failed inside; its log names the cause under {request_id}."
-    return _response(replies.error(500, "api_error", message, request_id=request_id), {})
+    return _response(request, replies.error(500, "api_error", message, request_id=request_id), {})
 
 
-def _response(answer: replies.Answer, extra: dict[str, str]) -> Response:
+def _response(request: Request, answer: replies.Answer, extra: dict[str, str]) -> Response:
+    answer = told_there(answer, request.url.path, request.state.prefix)
     headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in answer.headers}
     return Response(answer.body, answer.status, {**headers, **extra})

@@ -15,13 +15,16 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from maxpool.config import derive
 from maxpool.config.running import LOCAL_KEY
 from maxpool.errors import BindError, RequestError
-from maxpool.web import cors
+from maxpool.web import cors, door
 from maxpool.web.allowance import EVERYTHING, Allowance, allowance_of
 from maxpool.web.attempts import Attempts
+from maxpool.web.browsers import Browsers
+from maxpool.web.dashboard import is_asset
 from maxpool.wire import headers as wire_headers
 from maxpool.wire import replies
 from maxpool.wire.resources import FILES
@@ -45,6 +48,7 @@ MAX_SEEN_HOSTS = 64
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """Tell only whether the process lives and can serve; supervisors send no key."""
 ADMIN = "/admin"
+ROUTE = "/route"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@,\s]+)(?::[0-9]{0,5})?")
 _UNSPENDING = ("none", "same-origin")
 """What a browser says in `Sec-Fetch-Site` of requests that no other site has caused."""
@@ -84,7 +88,8 @@ class Guard:
     """Refuses what the rules do not allow, hands everything else on with its header fields read.
 
     Puts into `scope["state"]`: `fields` (lower-case names), `key_name` (the client key's, or None),
-    `allowance` (what that key may do) and `admin` (whether the admin key was shown). `admin_digest`:
+    `allowance` (what that key may do), `admin` (whether the admin key was shown), `prefix` and `set_name`
+    (what stood before its path, see `door`). `admin_digest`:
     that key's SHA-256 in hex, "" for none. `running`: requests of keys that may have only so many.
     """
 
@@ -97,6 +102,7 @@ class Guard:
     seen_hosts: set[str] = field(default_factory=set)
     attempts: Attempts = field(default_factory=Attempts)
     running: dict[str, int] = field(default_factory=dict)
+    browsers: Browsers = field(default_factory=Browsers)
 
     def __post_init__(self) -> None:
         self.hosts = LOOPBACK_NAMES | self.rules.hosts
@@ -108,6 +114,9 @@ class Guard:
                 await self.app(scope, receive, send)
             return
         request_id = self.new_id()
+        prefix, set_name = "", None
+        if scope["path"].startswith(door.STARTS):
+            scope, prefix, set_name = _at_its_place(scope)
         try:
             fields = wire_headers.checked(scope["headers"])
             self._admit(scope, fields)
@@ -122,13 +131,14 @@ class Guard:
                 self._check_admin_key(scope, fields)
             key_name = None if admin else self._key(scope, fields)
         except RequestError as error:
-            await _refuse(error, request_id, send)
+            await _refuse(error, request_id, send, scope["path"], prefix)
             return
         allowance = self.rules.allowances.get(key_name or "", EVERYTHING)
         state = scope.setdefault("state", {})
         state["fields"], state["key_name"], state["request_id"] = fields, key_name, request_id
         state["admin"], state["allowance"] = admin, allowance
-        if allowance.requests is not None and scope["path"].startswith("/v1/"):
+        state["prefix"], state["set_name"] = prefix, set_name
+        if allowance.requests is not None and scope["path"].startswith(("/v1/", ROUTE)):
             await self._counted(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -150,7 +160,9 @@ class Guard:
                 f"{running} {what} still running or waiting. Try again when one has ended."
             )
             error = RequestError(429, "rate_limit_error", message)
-            await _refuse(error, scope["state"]["request_id"], send, should_retry=True)
+            state = scope["state"]
+            where = scope["path"], state["prefix"]
+            await _refuse(error, state["request_id"], send, *where, should_retry=True)
             return
         self.running[name] = running + 1
         try:
@@ -234,6 +246,8 @@ class Guard:
 
     def _check_admin_key(self, scope: Scope, fields: dict[str, str]) -> None:
         sent = wire_headers.admin_key(fields)
+        if not sent and self.browsers.may_act(scope, fields):
+            return
         if not self.admin_digest:
             raise RequestError(
                 403, "permission_error", "This server was started without an admin key."
@@ -259,9 +273,9 @@ class Guard:
         for name, known in rules.keys:  # every key is compared: the time taken tells nothing
             if compare_digest(digest, known):
                 found = name
-        if scope["path"] in OPEN_PATHS:
+        if scope["path"] in OPEN_PATHS or is_asset(scope):
             return found
-        if rules.require_key:
+        if rules.require_key and not self.browsers.may_read(scope, fields):
             own = wire_headers.own_login(fields) if found is None else None
             if sent and sent != own:
                 self._bound_guesses(scope, found)
@@ -351,8 +365,23 @@ def _as_sent(host: str) -> str:
         return host.lower()
 
 
+def _at_its_place(scope: Scope) -> tuple[Scope, str, str | None]:
+    """The request as if its path had no prefix: every rule holds for what it really asks for."""
+    place = door.place_of(scope["path"])
+    if place.path == scope["path"]:
+        return scope, place.prefix, None
+    moved = {**scope, "path": place.path, "raw_path": quote(place.path).encode()}
+    return moved, place.prefix, place.set_name
+
+
 async def _refuse(
-    error: RequestError, request_id: str, send: Send, *, should_retry: bool = False
+    error: RequestError,
+    request_id: str,
+    send: Send,
+    path: str,
+    prefix: str,
+    *,
+    should_retry: bool = False,
 ) -> None:
     if error.status == 401:
         answer = replies.auth_failure(str(error), request_id=request_id)
@@ -360,6 +389,7 @@ async def _refuse(
         answer = replies.error(
             error.status, error.kind, str(error), request_id=request_id, should_retry=should_retry
         )
+    answer = door.told_there(answer, path, prefix)
     headers = list(answer.headers)
     if error.status == 405:  # RFC 9110 section 15.5.6
         headers.append((b"allow", error.allow.encode()))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from maxpool.service.tasks import Tasks
     from maxpool.web.allowance import Allowance
     from maxpool.web.guard import Receive, Scope, Send
+    from maxpool.wire.translation import Surface
 
 READ_AWAY_BYTES = 256 << 20
 READ_AWAY_S = 10.0
@@ -52,22 +53,33 @@ class Messages:
     tasks: Tasks
     bodies: BodyLimits
     counts_tokens: bool = False
+    surface: Surface | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI call."""
         forwarder = self.forwarder
         server = scope.get("extensions") or {}
         down = Downstream(
-            send, forwarder.clock, server.get("maxpool.abort"), server.get("maxpool.on_leave")
+            send,
+            forwarder.clock,
+            server.get("maxpool.abort"),
+            server.get("maxpool.on_leave"),
+            self.surface,
         )
         request_id: str = scope["state"]["request_id"]
         try:
             job = await self._read(scope, receive, request_id)
             if job is None:
                 return
+            if job.surface is not None:
+                now = forwarder.clock.now()
+                down.speak(
+                    job.surface, job.surface.writer(job.asked, request_id=request_id, now=now)
+                )
             await self._serve(job, receive, down)
         except RequestError as error:
             forwarder.stats.refused(error.status)
+            down.surface = scope["state"].get("surface", down.surface)
             await down.answer(_error(error, request_id))
         except Exception as error:  # noqa: BLE001 - the last line of defence: answered and logged
             # Kind and place only: the text of a foreign exception may quote what was asked.
@@ -91,8 +103,10 @@ class Messages:
             raise RequestError(405, "invalid_request_error", f"{scope['path']} takes only POST.")
         fields: dict[str, str] = scope["state"]["fields"]
         body = await read_body(receive, fields, self.bodies.sent)
-        if body is None:
-            return None
+        return None if body is None else self._job(scope, fields, body, request_id)
+
+    def _job(self, scope: Scope, fields: dict[str, str], body: bytes, request_id: str) -> Job:
+        """The request as read, for whoever serves it; `body`: a Messages request."""
         request, asked = read(
             fields,
             body,
@@ -104,6 +118,7 @@ class Messages:
         request = within(request, allowed)
         request = self.forwarder.logins.own(request, fields, request.arrived_at or 0.0)
         request = narrowed(request, fields, self.forwarder.pool)
+        request = self.forwarder.router.routed(request, scope["state"]["set_name"])
         request, seeks = self.forwarder.owning.bind(request, asked.resources)
         streaming = request.stream and not self.counts_tokens
         return Job(
@@ -129,7 +144,8 @@ class Messages:
         usual = limits.max_wait_s if alive else min(limits.max_wait_s, limits.max_wait_json_s)
         most = limits.max_wait_allowed_s if alive else limits.max_wait_json_s
         if self.counts_tokens:
-            request = replace(request, session=None, agent=None)  # it warms no cache
+            # It warms no cache and takes no tokens, and another API has no such question.
+            request = replace(request, session=None, agent=None, native=True, spends=False)
             usual = most = 0.0  # an estimate is better than a wait
         said = request.max_wait_s
         wait = allowed.patience(usual if said is None else min(said, max(most, usual)))
@@ -149,6 +165,7 @@ class Passthrough(Messages):
         request = LeaseRequest(
             "",
             stream=False,
+            native=True,
             program=program_of(fields),
             client_key=scope["state"]["key_name"],
             arrived_at=now,

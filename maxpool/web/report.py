@@ -10,6 +10,7 @@ from time import localtime, strftime
 from typing import TYPE_CHECKING, Any
 
 from maxpool.core.account import CLIENT, HOME, NOT_POOLED
+from maxpool.web import money
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +75,7 @@ def document(view: PoolView, stats: Stats, facts: ServerFacts) -> dict[str, Any]
         ],
         "throttle": _throttle(view),
         "scheduler": asdict(view.rules),
+        "money": money.of_pool(view.money),
         "refusals": [asdict(r) for r in reversed(stats.refusals)],
         "jobs": dict(facts.jobs),
         "harm": {
@@ -215,7 +217,7 @@ def account(a: AccountView) -> dict[str, Any]:
             for model, (reason, until) in a.model_benches.items()
         },
         "buckets": [dict(b) for b in a.buckets],
-        "balance": {},
+        **money.of_account(a),
         "credential": {
             "kind": a.account.kind,
             "expires_at": a.credential.expires_at,
@@ -253,6 +255,7 @@ def window(w: WindowView) -> dict[str, Any]:
     """One quota window."""
     return {
         "window": w.window,
+        "length_s": w.length_s,
         "utilization": w.utilization,
         "estimated": w.estimated,
         "reset_at": w.reset_at,
@@ -292,6 +295,7 @@ def _counts(c: Counts) -> dict[str, int | float]:
         "told_usd": round(c.told_usd, 6),
         "told_estimate_usd": round(c.told_estimate_usd, 6),
         "unpriced": c.unpriced,
+        "wasted_usd": round(c.wasted_usd, 6),
     }
 
 

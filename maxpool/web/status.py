@@ -1,4 +1,4 @@
-"""`GET /status` (JSON, or a plain page for browsers), `/healthz`, `/readyz`, `HEAD /`.
+"""`GET /status` (JSON, or a plain page for browsers), `/`, `/healthz`, `/readyz`.
 
 Reading a status changes nothing. The page needs no script and works offline.
 """
@@ -6,11 +6,12 @@ Reading a status changes nothing. The page needs no script and works offline.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse, Response
 
+from maxpool.web.dashboard import Dashboard, wants_page
 from maxpool.web.page import render
 from maxpool.web.report import READY_STATES, document
 
@@ -53,6 +54,7 @@ class StatusPages:
     stats: Stats
     clock: Clock
     facts: Callable[[], ServerFacts]
+    dashboard: Dashboard = field(default_factory=Dashboard)
 
     def document(self) -> dict[str, Any]:
         """The status document now."""
@@ -67,9 +69,11 @@ class StatusPages:
         return Json(self.document())
 
     async def root(self, request: Request) -> Response:
-        """`HEAD /` is how clients see that a server is there; browsers get the status page."""
+        """`HEAD /` is how clients see that a server is there; browsers get the dashboard."""
         if request.method == "HEAD":
             return Response(status_code=200)
+        if wants_page(request.scope):
+            return await self.dashboard.page(request)
         return await self.status(request)
 
     async def hello(self, _request: Request) -> Response:

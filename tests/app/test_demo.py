@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
 from maxpool.adapters.upstream import HttpUpstream
 from maxpool.app.demo import demo_world
 from maxpool.cli.control import Control
+from maxpool.cli.demo_story import Story
 from maxpool.ports import Call, Reply
 
 BODY = (
@@ -80,3 +82,25 @@ async def test_ending_the_demo_waits_for_no_running_answer():
     await asyncio.sleep(0.5)
     async with asyncio.timeout(8):
         await world.__aexit__(None, None, None)
+
+
+@pytest.mark.slow
+async def test_another_vendor_takes_over_while_the_plans_are_used_up_and_gives_back():
+    client, story = HttpUpstream(), Story()
+    told: list[str] = []
+    doc: dict[str, Any] = {}
+    minutes, speed = 0.4, 6.0  # a window of 24 seconds, used up in the first of them
+    async with demo_world(port=0, minutes=minutes, speed=speed, scenario="takeover") as world:
+        async with asyncio.timeout(90):
+            while len(told) < 3:
+                await asyncio.sleep(0.1)
+                _, body = await _send(client, "GET", world.status_url)
+                doc = json.loads(body)
+                told += [said] if (said := story.after(doc)) else []
+    await client.aclose()
+    assert "Claude accounts serve" in told[0]
+    assert "harbour takes over" in told[1]
+    assert "serve again" in told[2]
+    harbour = next(a["total"] for a in doc["accounts"] if a["name"] == "harbour")
+    assert harbour["requests"] - harbour["failed"] > 3
+    assert doc["harm"]["client_errors"] == {}

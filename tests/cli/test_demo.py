@@ -34,7 +34,22 @@ def test_the_options_reach_the_world(worlds):
     CliRunner().invoke(
         maxpool, ["demo", "--once", "--port", "7", "--minutes", "2", "--speed", "3", "--no-traffic"]
     )
-    assert worlds.asked == {"port": 7, "minutes": 2.0, "speed": 3.0, "traffic": False}
+    assert worlds.asked == {
+        "port": 7,
+        "minutes": 2.0,
+        "speed": 3.0,
+        "traffic": False,
+        "scenario": None,
+    }
+
+
+def test_a_scenario_has_a_window_of_its_own_and_tells_what_happens(worlds, monkeypatch):
+    monkeypatch.setattr(demo_view, "STORY_EVERY_S", 0.05)
+    result = CliRunner().invoke(
+        maxpool, ["demo", "--port", "0", "--scenario", "takeover", "--duration", "0.3"]
+    )
+    assert (worlds.asked["scenario"], worlds.asked["minutes"]) == ("takeover", 1.0)
+    assert result.stdout.count(">> The Claude accounts serve: a.") == 1
 
 
 def test_a_usual_port_that_is_taken_is_told_and_another_is_used(worlds, monkeypatch):

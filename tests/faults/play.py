@@ -63,7 +63,7 @@ def sections_of(line: Line, client: HttpClient) -> dict[str, Any]:
     given = {name: line.sections.get(name, {}) for name in ("entries", "upstream")}
     return {
         **line.sections,
-        "entries": {"c": {"priority": 2}, **given["entries"]},
+        "entries": {**given["entries"], "c": {"priority": 2, **given["entries"].get("c", {})}},
         "upstream": {**given["upstream"], "client": client},
     }
 

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tests.faults.lines import End, Fate, Line
+    from tests.faults.scenes import Scene
 
 HEAD = ("what happens at account `a`", "what the client sees", "asked", "what becomes of `a`")
 
 
-def table() -> str:
+def table(lines: Iterable[Line] = LINES, scenes: Iterable[Scene] = SCENES) -> str:
     """The whole table; lines that end alike and stand together share a row."""
-    rows = [HEAD, ("---",) * len(HEAD), *shared(map(row, LINES))]
-    rows += [(scene.happens, scene.sees, "", scene.fate) for scene in SCENES]
+    rows = [HEAD, ("---",) * len(HEAD), *shared(map(row, lines))]
+    rows += [(scene.happens, scene.sees, "", scene.fate) for scene in scenes]
     return "".join(f"| {' | '.join(cells)} |\n".replace("|  |", "| |") for cells in rows)
 
 

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
 from maxpool.adapters.clock import SystemClock
-from maxpool.service.downstream import PIECE_BYTES, ClientWatch, Downstream
+from maxpool.service.downstream import PIECE_BYTES, STREAM, ClientWatch, Downstream
 from maxpool.service.tasks import Tasks
-from maxpool.wire.replies import error
+from maxpool.wire.chat_answer import CHAT_SURFACE
+from maxpool.wire.replies import PING, error, sse_error
+from maxpool.wire.responses_answer import RESPONSES_SURFACE
 
 
 class Caller:
@@ -211,3 +214,68 @@ async def test_leaving_that_the_server_tells_ends_what_is_done_for_the_caller(ta
         asyncio.get_running_loop().call_soon(told[0])
         await asyncio.sleep(10)
     assert watch.gone
+
+
+TEXT = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}\n\n'
+DONE = b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{}}\n\n'
+
+
+def speaking(caller: Caller, surface: Any = CHAT_SURFACE) -> Downstream:
+    down = Downstream(caller.send, SystemClock(), caller.abort, None, surface)
+    down.speak(surface, surface.writer(b'{"model":"m"}', request_id="r", now=0.0))
+    return down
+
+
+def said(caller: Caller) -> bytes:
+    return b"".join(m.get("body", b"") for m in caller.sent)
+
+
+async def test_a_caller_of_another_api_gets_the_answer_in_its_own_form():
+    caller = Caller()
+    down = speaking(caller)
+    await down.start(200, [])
+    for part in (TEXT[:30], TEXT[30:], DONE):
+        await down.write(part)
+    await down.finish()
+    assert b'"content":"hi"' in said(caller)
+    assert said(caller).endswith(b"data: [DONE]\n\n")
+    assert b"event:" not in said(caller)
+
+
+async def test_an_answer_in_its_own_form_already_passes_as_it_is():
+    caller = Caller()
+    down = speaking(caller)
+    down.turns = False
+    await down.start(200, [])
+    await down.write(b"data: native\n\n")
+    await down.finish()
+    assert said(caller) == b"data: native\n\n"
+
+
+async def test_an_error_behind_half_an_event_is_read_all_the_same():
+    caller = Caller()
+    down = speaking(caller)
+    await down.start(200, [])
+    await down.write(TEXT[:40])
+    await down.fail(sse_error("overloaded_error", "cut"))
+    last = said(caller).strip().rpartition(b"data: ")[2]
+    assert json.loads(last)["error"]["message"] == "cut"
+    assert b"[DONE]" not in said(caller)
+
+
+async def test_errors_and_signs_of_life_have_its_form_too():
+    caller = Caller()
+    down = speaking(caller)
+    await down.promise(STREAM, [])
+    await down.beat(PING)
+    assert said(caller) == CHAT_SURFACE.heartbeat
+    refused = Caller()
+    await speaking(refused).answer(error(404, "not_found_error", "no", request_id="r"))
+    assert set(json.loads(said(refused))) == {"error"}
+
+
+def test_a_cut_is_shown_in_the_way_from_which_clients_recover_best():
+    chat, responses = speaking(Caller()), speaking(Caller(), RESPONSES_SURFACE)
+    assert [Caller().down().drops_cuts(in_block=here) for here in (True, False)] == [True, False]
+    assert [chat.drops_cuts(in_block=here) for here in (True, False)] == [False, False]
+    assert [responses.drops_cuts(in_block=here) for here in (True, False)] == [True, True]

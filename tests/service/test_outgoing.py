@@ -7,6 +7,7 @@ from maxpool.ports import Call, Destination
 from maxpool.service.job import Job
 from maxpool.service.limits import Limits
 from maxpool.service.outgoing import call_of
+from maxpool.service.passage import passage_of
 from maxpool.service.tokens import Credential
 from tests.make import MODEL, NOW
 from tests.make import ask as request
@@ -31,7 +32,8 @@ def call(credential: Credential | None = KEY, model: str = MODEL, **given: Any) 
         counts_tokens=given.pop("counts_tokens", False),
     )
     destination = Destination(base_url="http://up", **given)
-    return call_of(job, destination, credential, model=model, limits=Limits(), now=NOW + 2)
+    passage = passage_of(job, destination, model)
+    return call_of(job, destination, credential, passage, limits=Limits(), now=NOW + 2)
 
 
 def test_an_accounts_credential_takes_the_place_of_the_callers():

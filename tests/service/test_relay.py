@@ -5,7 +5,16 @@ import gzip
 import pytest
 
 from maxpool.adapters.clock import SystemClock
-from maxpool.core.lease import Cut, Garbage, NetworkFailure, Outcome, Overloaded, Success
+from maxpool.core.lease import (
+    Burst,
+    Cut,
+    Garbage,
+    NetworkFailure,
+    Outcome,
+    Overloaded,
+    RateLimited,
+    Success,
+)
 from maxpool.errors import StreamCut
 from maxpool.ports import Reply
 from maxpool.service.downstream import JSON, STREAM, Downstream
@@ -14,6 +23,7 @@ from maxpool.service.relay import Relay
 from maxpool.service.retry import Failed
 from maxpool.wire.meter import Meter
 from maxpool.wire.strip import EventFilter
+from maxpool.wire.verdict_provider import Failures
 from tests.wire.packing import bomb, flushed
 
 START = b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7}}}\n\n'
@@ -287,7 +297,7 @@ SETTLED = b'event: settle\ndata: {"cost_usd": 0.5}\n\n'
 
 def stripping(*chunks, **more) -> Case:
     strip, meter = EventFilter(frozenset({"settle"})), Meter("settle")
-    return Case(*chunks, strip=strip, meter=meter, cost_usd=0.25, **more)
+    return Case(*chunks, edit=strip, meter=meter, cost_usd=0.25, **more)
 
 
 @pytest.mark.parametrize("step", [1, 50, 10_000])
@@ -364,3 +374,15 @@ async def test_a_reader_sees_nothing_that_is_no_answer():
     case = Case(b"<html>", kind="text/html", reader=edit)
     assert await case.run() == Garbage("html")
     assert not read
+
+
+async def test_another_vendors_silent_answer_is_a_failure_before_it_is_begun():
+    assert await Case(START, OPEN, SHUT, STOP, END, failures=Failures()).run() == Garbage("empty")
+    assert isinstance(await Case(START, OPEN, SHUT, STOP, END).run(), Success)
+    assert isinstance(await Case(*WHOLE, failures=Failures()).run(), Success)
+
+
+async def test_an_error_event_of_another_vendor_is_read_by_its_own_table():
+    error = b'event: error\ndata: {"error":{"type":"rate_limit_error","message":"M"}}\n\n'
+    assert await Case(error, failures=Failures()).run() == RateLimited()
+    assert isinstance(await Case(error).run(), Burst)

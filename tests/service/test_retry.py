@@ -10,17 +10,21 @@ from maxpool import (
     AuthRejected,
     BillingFailure,
     Burst,
+    ContextExceeded,
     Forbidden,
     Garbage,
     ModelMissing,
     NetworkFailure,
     Overloaded,
+    PolicyRefused,
     QuotaExceeded,
+    RateLimited,
     RequestRejected,
     TransientFailure,
 )
 from maxpool.service.limits import Limits
 from maxpool.service.retry import (
+    KEPT_TRIES,
     Failed,
     Then,
     Trail,
@@ -29,7 +33,8 @@ from maxpool.service.retry import (
     surely_unsent,
     then,
 )
-from tests.make import NOW, ask
+from maxpool.wire.verdict_provider import FailureClass, Failures
+from tests.make import NOW, ask, lease, pool
 
 
 @pytest.mark.parametrize(
@@ -134,3 +139,71 @@ def test_only_a_404_says_that_it_is_not_there():
     assert not_there(Failed(RequestRejected(404), 404))
     assert not not_there(Failed(RequestRejected(400), 400))
     assert not not_there(Failed(NetworkFailure(), 0))
+
+
+# -- other vendors -------------------------------------------------------------------------------
+
+
+def test_a_failure_of_a_vendor_that_may_pass_is_tried_three_times_there():
+    trail = Trail(began=0.0)
+    for _ in range(2):
+        assert then(TransientFailure(500), trail, "v", Failures()) is Then.AGAIN
+        trail.again_span("v", (0.25, 3.0))
+    assert then(Garbage("empty"), trail, "v", Failures()) is Then.NEXT
+    assert then(Garbage("empty"), trail, "w", Failures()) is Then.AGAIN
+
+
+def test_the_pauses_between_them_grow():
+    trail = Trail(began=0.0)
+    spans = [trail.again_span("v", (0.25, 3.0)) for _ in range(3)]
+    assert spans == [(0.25, 1.0), (0.25, 3.0), (0.25, 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "step"),
+    [
+        (RateLimited(), Then.NEXT),
+        (Overloaded("m"), Then.NEXT),
+        (AuthRejected(), Then.RENEW),
+        (ContextExceeded(400), Then.LARGER),
+        (PolicyRefused(400), Then.PASS),
+        (RequestRejected(400), Then.PASS),
+        (NetworkFailure("refused", sent=False), Then.NEXT),
+        (NetworkFailure("timeout", sent=True), Then.AGAIN),
+    ],
+)
+def test_each_failure_of_a_vendor_has_its_next_step(outcome, step):  # P3, P7
+    assert then(outcome, Trail(began=0.0), "v", Failures()) is step
+
+
+def test_an_owner_may_say_otherwise():
+    odd = Failures(actions={FailureClass.QUOTA: "pass", FailureClass.REQUEST: "again"})
+    assert then(RateLimited(), Trail(began=0.0), "v", odd) is Then.PASS
+    assert then(RequestRejected(400), Trail(began=0.0), "v", odd) is Then.AGAIN
+
+
+def test_what_is_too_long_may_go_to_a_larger_model_and_what_is_forbidden_nowhere():  # P3, P7
+    assert then(ContextExceeded(400), Trail(began=0.0), "a") is Then.LARGER
+    assert then(PolicyRefused(400), Trail(began=0.0), "a") is Then.PASS
+
+
+def test_a_vendor_that_has_spoken_is_not_asked_twice_in_one_request():
+    trail, p = Trail(began=0.0, tried={"a"}), pool("a")
+    for outcome, dead in ((TransientFailure(500), False), (BillingFailure(), True)):
+        trail.met(lease(p), Failed(outcome, 500), Failures())
+        assert ("a" in trail.dead) is dead
+    assert [one.reason for one in trail.tries] == ["transient_failure", "billing_failure"]
+
+
+def test_a_vendor_that_failed_three_times_is_left_alone_for_the_rest_of_the_request():
+    trail, p = Trail(began=0.0, again={"a": 3}, tried={"a"}), pool("a")
+    for outcome, dead in ((NetworkFailure("refused", sent=False), False), (Garbage("html"), True)):
+        trail.met(lease(p), Failed(outcome), Failures())
+        assert ("a" in trail.dead) is dead
+
+
+def test_tries_that_are_told_of_are_bounded():
+    trail, p = Trail(began=0.0), pool("a")
+    for _ in range(40):
+        trail.met(lease(p), Failed(NetworkFailure("refused", sent=False)), None)
+    assert len(trail.tries) == KEPT_TRIES

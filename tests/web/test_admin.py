@@ -27,6 +27,7 @@ ADMIN_PATHS = [
     ("/admin/accounts/a", ["GET", "PATCH", "DELETE"]),
     ("/admin/accounts/a/disable", ["POST"]),
     ("/admin/accounts/a/probe", ["POST"]),
+    ("/admin/accounts/a/topup", ["POST"]),
     ("/admin/accounts/a/refresh", ["POST"]),
     ("/admin/keys", ["GET", "POST"]),
     ("/admin/keys/laptop", ["DELETE"]),
