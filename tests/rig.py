@@ -292,6 +292,7 @@ async def rig(
     limits: Mapping[str, Any] | None = None,
     visitors: Sequence[SimAccount] = (),
     tap: Callable[[Any], Any] = _untapped,
+    ledger_url: str = "",
     **sections: Any,
 ) -> AsyncIterator[Rig]:
     """`async with rig(queue={"commit_after": 0.1}) as it`: keywords are config sections.
@@ -312,7 +313,14 @@ async def rig(
     }
     digest = hashlib.sha256(ADMIN_KEY.encode()).hexdigest()
     secrets = InventedSecrets(people)
-    proxy = build(config, clock=clock, store=store, secrets=secrets, admin_digest=digest)
+    proxy = build(
+        config,
+        clock=clock,
+        store=store,
+        secrets=secrets,
+        admin_digest=digest,
+        ledger_url=ledger_url,
+    )
     proxy.pulse.limits = replace(limits_of(config), **quick)
     proxy.forwarder.limit(proxy.pulse.limits)
     server = Server(proxy.app, graceful_s=0.2)

@@ -124,6 +124,7 @@ async def start(options: Sequence[str]) -> Child:
     with theirs:
         number = theirs.fileno()
         env = {**process.environment(), process.HANDOVER_VARIABLE: str(number)}
+        env.pop("WATCHDOG_PID", None)  # it names this process; the other is to be watched, too
         starting = asyncio.ensure_future(
             asyncio.to_thread(subprocess.Popen, command(options), env=env, pass_fds=(number,))
         )

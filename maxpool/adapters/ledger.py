@@ -12,29 +12,30 @@ import threading
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, select, tuple_
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
-
-from maxpool.adapters.ledger_engine import close_engine, open_engine
+from maxpool.adapters.ledger_engine import (
+    broken,
+    close_engine,
+    first_line,
+    open_engine,
+    passing,
+    put_aside,
+)
+from maxpool.adapters.ledger_prune import chores
 from maxpool.adapters.ledger_rows import Batch
-from maxpool.adapters.ledger_schema import EVENTS, READINGS, REQUESTS, SESSIONS
 from maxpool.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Column, Engine, Table
+    from sqlalchemy import Engine
 
-    from maxpool.core.records import Row
+    from maxpool.core.records import Keep, Row
 
 log = logging.getLogger("maxpool.ledger")
 
 BATCH_ROWS: Final = 1000
-PRUNED_ROWS: Final = 2000
-"""Rows deleted in one transaction: writing goes on in between."""
 PAUSES_S: Final = (0.5, 30.0)
 """After a failure: the first pause, doubled up to the second."""
 
@@ -48,14 +49,6 @@ class LedgerReport:
     lost: int = 0
     trouble: str = ""
     since: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
-    """Until when rows are kept: older ones (epoch seconds) go. Sums by the hour stay for good."""
-
-    requests_from: float
-    readings_from: float
 
 
 class Ledger:
@@ -78,6 +71,7 @@ class Ledger:
         self._capacity = capacity
         self._flush_s = flush_s
         self._rows: deque[Row] = deque()
+        self._batch: list[Row] = []  # taken from those, and not yet written
         self._keep: Keep | None = None
         self._awake = threading.Event()
         self._stopping = threading.Event()
@@ -109,7 +103,8 @@ class Ledger:
 
     def report(self) -> LedgerReport:
         """How writing goes."""
-        return replace(self._report, waiting=len(self._rows), lost=self._lost)
+        waiting = len(self._rows) + len(self._batch)
+        return replace(self._report, waiting=waiting, lost=self._lost)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Write what waits, if the database takes it in that time, and end. Blocks."""
@@ -117,7 +112,7 @@ class Ledger:
         self._awake.set()
         if self._thread is not None:
             self._thread.join(timeout_s)
-        self._lost += len(self._rows)
+        self._lost += len(self._rows) + len(self._batch)
         self._rows.clear()
 
     # -- in the writing thread -------------------------------------------------------------------
@@ -129,13 +124,14 @@ class Ledger:
             ends = self._stopping.wait(self._flush_s)
             self._awake.clear()
             self._drain()
+            self._tidy()
         close_engine(self._engine)
 
     def _drain(self) -> None:
-        while self._rows:
-            batch = list(islice(self._rows, BATCH_ROWS))
+        """Write all that waits; returns with rows left only when told to stop."""
+        while self._take():
             try:
-                written = self._write(batch) if len(batch) > 1 else self._one_by_one(batch)
+                self._write(tuple(self._batch))
             except Exception as error:  # noqa: BLE001 - this thread outlives whatever a driver raises
                 self._failed(error)
                 if self._stopping.is_set():
@@ -143,81 +139,71 @@ class Ledger:
                 self._stopping.wait(self._pause_s)
                 self._pause_s = min(self._pause_s * 2, PAUSES_S[1])
                 continue
-            self._done(len(batch), written)
-        keep, self._keep = self._keep, None
-        if keep is not None:
-            with suppress(SQLAlchemyError, StateError, OSError):
-                self._prune(keep)
+            self._mended()
 
-    def _write(self, rows: Sequence[Row]) -> int:
+    def _take(self) -> bool:
+        """Fill the batch; whether there is one."""
+        batch, rows = self._batch, self._rows
+        with suppress(IndexError):
+            while len(batch) < BATCH_ROWS:
+                batch.append(rows.popleft())
+        return bool(batch)
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        """Write the first rows of the batch in one transaction, without those that no database takes."""
         engine = self._opened()
         try:
             with engine.begin() as connection:
                 Batch.of(rows).write(connection)
         except Exception as error:
-            if len(rows) == 1 or _passing(error):
+            if passing(error):
                 raise
+            self._write_in_parts(rows)
         else:
-            return len(rows)
-        return self._one_by_one(rows)
+            del self._batch[: len(rows)]
+            self._report = replace(self._report, written=self._report.written + len(rows))
 
-    def _one_by_one(self, rows: Sequence[Row]) -> int:
-        """Some row is nothing the database takes: it is lost, the others are not."""
-        lost = 0
-        for row in rows:
-            try:
-                self._write([row])
-            except Exception as error:  # whatever a driver says of a value
-                if _passing(error):
-                    raise
-                lost += 1
-        self._lost += lost
-        return len(rows) - lost
+    def _write_in_parts(self, rows: Sequence[Row]) -> None:
+        if len(rows) == 1:
+            del self._batch[:1]
+            self._lost += 1
+            return
+        half = len(rows) // 2
+        self._write(rows[:half])
+        self._write(rows[half:])
 
-    def _prune(self, keep: Keep) -> None:
-        for table, column, before in (
-            (REQUESTS, REQUESTS.c.at, keep.requests_from),
-            (SESSIONS, SESSIONS.c.last_at, keep.requests_from),
-            (READINGS, READINGS.c.at, keep.readings_from),
-            (EVENTS, EVENTS.c.at, keep.requests_from),
-        ):
-            while not self._stopping.is_set() and self._delete(table, column, before):
-                pass
-
-    def _delete(self, table: Table, column: Column[float], before: float) -> bool:
-        """Delete some old rows; whether there may be more."""
-        keys = tuple(table.primary_key.columns)
-        old = select(*keys).where(column < before).limit(PRUNED_ROWS)
-        chosen = keys[0].in_(old) if len(keys) == 1 else tuple_(*keys).in_(old)
-        with self._opened().begin() as connection:
-            gone = connection.execute(delete(table).where(chosen)).rowcount
-        return gone >= PRUNED_ROWS
+    def _tidy(self) -> None:
+        """Delete what is too old, a little at a time, and go on writing in between."""
+        keep, self._keep = self._keep, None
+        if keep is None:
+            return
+        try:
+            for _ in chores(self._opened(), keep):
+                self._drain()
+                if self._stopping.is_set() or self._engine is None:
+                    return
+        except Exception as error:  # noqa: BLE001 - the next time may go better
+            log.warning("the ledger could not be tidied up: %s", first_line(error))
 
     def _opened(self) -> Engine:
         if self._engine is None:
             self._engine = open_engine(self.url)
         return self._engine
 
-    def _done(self, count: int, written: int) -> None:
-        for _ in range(count):
-            self._rows.popleft()
+    def _mended(self) -> None:
         if self._report.trouble:
             log.info("the ledger is written again")
-        self._report = LedgerReport(self._report.written + written)
+            self._report = replace(self._report, trouble="", since=None)
         self._pause_s = PAUSES_S[0]
 
     def _failed(self, error: Exception) -> None:
-        first = str(getattr(error, "orig", None) or error).splitlines()[0][:200]
+        told = first_line(error)
         if not self._report.trouble:
-            log.error("the ledger cannot be written (rows wait in memory): %s", first)
+            log.error("the ledger cannot be written (rows wait in memory): %s", told)
             self._report = replace(self._report, since=self._now())
-        self._report = replace(self._report, trouble=first)
+        self._report = replace(self._report, trouble=told)
         close_engine(self._engine)
         self._engine = None
-
-
-def _passing(error: Exception) -> bool:
-    """Whether the same rows may be taken later: the trouble is the database's, not theirs."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    return isinstance(error, OperationalError | StateError | OSError)
+        if broken(error):
+            with suppress(StateError, OSError):
+                log.error("the broken ledger is now called %s", put_aside(self.url))

@@ -83,9 +83,17 @@ REQUESTS: Final = Table(
 )
 Index(
     "requests_failed",
-    REQUESTS.c.seq,
+    REQUESTS.c.at,
     sqlite_where=REQUESTS.c.failed.is_(True),
     postgresql_where=REQUESTS.c.failed.is_(True),
+)
+
+Index(
+    "requests_client",
+    REQUESTS.c.client,
+    REQUESTS.c.at,
+    sqlite_where=REQUESTS.c.client != "",
+    postgresql_where=REQUESTS.c.client != "",
 )
 
 COUNTS: Final = (

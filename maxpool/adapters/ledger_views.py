@@ -7,13 +7,20 @@ their own table, by index, newest first.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy.exc import SQLAlchemyError
 
-from maxpool.adapters.ledger_engine import close_engine, open_engine
+from maxpool.adapters.ledger_engine import (
+    close_engine,
+    first_line,
+    open_engine,
+    open_for_reading,
+)
 from maxpool.adapters.ledger_schema import (
     ACCOUNTS,
     COUNTS,
@@ -31,6 +38,7 @@ from maxpool.core.records import (
     RequestRecord,
     UsageLine,
 )
+from maxpool.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -48,7 +56,9 @@ class LedgerViews:
     """`ports.LedgerReader` over a database."""
 
     url: str
+    only_reads: bool = True  # False: what is not there is made, a broken file set aside
     _engine: Engine | None = None
+    _opening: Lock = field(default_factory=Lock)
 
     def usage(self, query: LedgerQuery) -> list[UsageLine]:
         """Sums by a span of time (oldest first), by account, model, client or device (most first), or
@@ -104,9 +114,10 @@ class LedgerViews:
     def requests(self, wanted: RequestFilter) -> list[tuple[int, RequestRecord]]:
         """Requests with their numbers, newest first."""
         table = REQUESTS.c
-        statement = select(table.seq, *_FIELDS).order_by(table.seq.desc())
+        statement = select(table.seq, *_FIELDS).order_by(table.at.desc(), table.seq.desc())
         if wanted.before is not None:
-            statement = statement.where(table.seq < wanted.before)
+            before = select(table.at).where(table.seq == wanted.before).scalar_subquery()
+            statement = statement.where(tuple_(table.at, table.seq) < tuple_(before, wanted.before))
         if wanted.after is not None:
             statement = statement.where(table.seq > wanted.after)
         rows = self._all(_chosen(statement, wanted).limit(min(wanted.limit, MAX_ROWS)))
@@ -160,10 +171,20 @@ class LedgerViews:
         return statement
 
     def _all(self, statement: Select[Any]) -> Sequence[Row[Any]]:
-        if self._engine is None:
-            self._engine = open_engine(self.url)
-        with self._engine.connect() as connection:
-            return connection.execute(statement).all()
+        try:
+            with self._opened().connect() as connection:
+                return connection.execute(statement).all()
+        except SQLAlchemyError as error:
+            self.close()  # the next one looks at what is there then
+            raise StateError(
+                f"the ledger cannot be read: {first_line(error)}", "maxpool status says more"
+            ) from None
+
+    def _opened(self) -> Engine:
+        with self._opening:
+            if self._engine is None:
+                self._engine = (open_for_reading if self.only_reads else open_engine)(self.url)
+            return self._engine
 
 
 def _sums() -> list[Label[Any]]:

@@ -31,6 +31,23 @@ def main_process(pid: int) -> bool:
     return _tell(f"MAINPID={pid}")
 
 
+def alive() -> bool:
+    """The event loop still turns; whoever watches goes on waiting."""
+    return _tell("WATCHDOG=1")
+
+
+def watched_s() -> float | None:
+    """How long a silence may last before the service manager ends this process (sd_watchdog_enabled(3)).
+
+    None where it does not watch, or watches another process.
+    """
+    found = process.environment()
+    limit, whom = found.get("WATCHDOG_USEC", ""), found.get("WATCHDOG_PID")
+    if whom not in (None, str(process.pid())) or not (limit.isascii() and limit.isdigit()):
+        return None
+    return int(limit) / 1e6 or None
+
+
 def _tell(state: str) -> bool:
     where = process.environment().get("NOTIFY_SOCKET", "")
     if not where.startswith(("/", "@")):

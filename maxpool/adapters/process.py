@@ -60,6 +60,20 @@ def is_running(process_id: int) -> bool:
     return True
 
 
+def ended_child() -> int | None:
+    """A child that has ended and that nobody has taken note of; it stays so until `reap`."""
+    with suppress(ChildProcessError):
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return found.si_pid if found is not None else None
+    return None
+
+
+def reap(process_id: int) -> None:
+    """Take note of an ended child, so that nothing of it is left."""
+    with suppress(ChildProcessError):
+        os.waitpid(process_id, os.WNOHANG)
+
+
 def kill_group(leader: int) -> None:
     """End a process that leads its own group, and all that is in the group, at once."""
     with suppress(ProcessLookupError, PermissionError):

@@ -18,7 +18,10 @@ from maxpool.adapters.clients import client_named
 from maxpool.adapters.clock import SystemClock
 from maxpool.adapters.configfile import changes
 from maxpool.adapters.process import local_utc_offset_s
+from maxpool.app import alerting
+from maxpool.app.addresses import destinations_of, plans_of, references_of
 from maxpool.app.edits import FileEdits
+from maxpool.app.ledger import Books
 from maxpool.app.memory import restored
 from maxpool.app.probing import Probing
 from maxpool.app.surfaces import surfaces_of
@@ -30,7 +33,6 @@ from maxpool.core.commands import reconfigure
 from maxpool.core.health import HealthState
 from maxpool.core.lease import Command, CredentialChange
 from maxpool.errors import MaxpoolError
-from maxpool.ports import Destination
 from maxpool.service.clientlogin import ClientLogins, policy_of
 from maxpool.service.editing import Editing
 from maxpool.service.forward import Forwarder
@@ -59,35 +61,15 @@ if TYPE_CHECKING:
 
     from maxpool.app.logins import Refreshing
     from maxpool.config.model import Config
-    from maxpool.service.feed import Feed
     from maxpool.core.pool import Pool
-    from maxpool.ports import Clock, SecretSource, StateStore, Upstream
+    from maxpool.ports import Clock, Destination, SecretSource, StateStore, Upstream
+    from maxpool.service.alerting import Alerting
+    from maxpool.service.feed import Feed
 
 log = logging.getLogger("maxpool")
 
 SAVE_TICK_S = 1.0
 SECRETS_TICK_S = 5.0
-
-
-def destinations_of(config: Config) -> dict[str, Destination]:
-    """Where each account's requests go, by account id."""
-    return {
-        entry.stable_id: Destination(
-            base_url=derive.root_url(config, entry),
-            format=entry.format,
-            body=dict(entry.body),
-            auth_header=derive.auth_header(entry),
-            headers=tuple(entry.headers.items()),
-            strip_beta_headers=frozenset(entry.strip_beta_headers),
-            deadline_header=entry.deadline_header,
-            idempotency_header=entry.idempotency_header,
-            failures=derive.failures(config, entry),
-            cost_header=entry.cost_header.lower() if entry.cost_header is not None else None,
-            cost_event=entry.cost_event,
-            strip_events=frozenset(entry.strip_events),
-        )
-        for entry in config.accounts
-    }
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,6 +96,7 @@ class Maxpool:
     revival: Revival
     roster: Roster
     probing: Probing
+    books: Books
     refreshing: Refreshing | None
     admin_digest: str = ""
     local_key: Callable[[], str] = str
@@ -124,11 +107,12 @@ class Maxpool:
     reloader: Reloader = field(init=False)
     app: Guard = field(init=False)
     feed: Feed = field(init=False)
+    alerting: Alerting = field(init=False)
 
     def facts(self) -> ServerFacts:
         """What the status document says of the server."""
         jobs: dict[str, Any] = {"timers": self.timers.counts, "tasks": len(self.tasks)}
-        jobs |= self.probing.jobs()
+        jobs |= self.probing.jobs() | self.books.jobs() | {"alerts": self.alerting.report()}
         logins = self.refreshing
         jobs |= logins.jobs() if logins is not None else {}
         if self.keeper is not None:
@@ -144,6 +128,7 @@ class Maxpool:
                 *self.reloader.notices(),
                 *self.logins.notices(),
                 *self.probing.notices(),
+                *self.books.notices(),
                 *(logins.notices() if logins is not None else ()),
                 *(self.keeper.notices() if self.keeper is not None else ()),
             ),
@@ -160,6 +145,8 @@ class Maxpool:
             self.timers.every(SAVE_TICK_S, "save", self.keeper.tick)
         self.timers.every(SECRETS_TICK_S, "secrets", self.revival.tick)
         self.probing.start(self)
+        self.books.start(self)
+        alerting.start(self)
         if self.refreshing is not None:
             self.refreshing.start(self)
         if self.config_path is not None:
@@ -178,6 +165,8 @@ class Maxpool:
                 await self.keeper.save()
             await self.upstream.aclose()
             await self.tasks.aclose(2.0)
+            handed_over = self.keeper is not None and self.keeper.handed_over
+            await self.books.aclose(handed_over=handed_over)
             if self.store is not None:
                 await asyncio.to_thread(self.store.close)
 
@@ -195,6 +184,8 @@ class Maxpool:
         self.app.admit(rules)
         self.forwarder.limit(limits)
         self.pulse.limits = limits
+        self.books.follow(config)
+        self.alerting.follow(alerting.alert_settings(config))
         self.settle()
 
     def settle(self) -> None:
@@ -263,16 +254,6 @@ def bound_where(config: Config, first: Config) -> Config:
     return config.model_copy(update={"server": server})
 
 
-def references_of(config: Config) -> dict[str, str]:
-    """Secret references by account id; "" for an account that needs none."""
-    return {entry.stable_id: derive.reference(entry) for entry in config.accounts}
-
-
-def plans_of(config: Config) -> frozenset[str]:
-    """Ids of the accounts that may use a subscription's token."""
-    return frozenset(e.stable_id for e in config.accounts if derive.may_use_plan(config, e))
-
-
 def build(  # noqa: PLR0913 - parts, all by name
     config: Config,
     *,
@@ -284,13 +265,14 @@ def build(  # noqa: PLR0913 - parts, all by name
     admin_digest: str = "",
     local_key: Callable[[], str] = str,
     refreshing: Refreshing | None = None,
+    ledger_url: str = "",
 ) -> Maxpool:
     """A proxy for that config; it binds nothing and starts nothing.
 
     `load` reads the config file again, when it changed. `admin_digest`: the admin key's SHA-256 in
     hex; without it the admin API answers nobody. `local_key` finds that of the state folder's own
     client key, "" where there is none. `refreshing` keeps logins fresh; without it what is in the vault
-    is sent as it is.
+    is sent as it is. `ledger_url`: where the ledger is; without it nothing is kept.
     """
     probing = Probing.by(clock or SystemClock())
     clock = probing.clock
@@ -324,6 +306,7 @@ def build(  # noqa: PLR0913 - parts, all by name
         notices=notices,
         roster=Roster(config, given),
         probing=probing,
+        books=Books.of(config, ledger_url, pool, clock),
         refreshing=refreshing,
         admin_digest=admin_digest,
         local_key=local_key,
@@ -375,8 +358,10 @@ def _wire(built: Maxpool, limits: Limits) -> None:
         edits = FileEdits(built.config_path)
         built.operator.editing = Editing(edits, built.operator.reload)
     built.probing.connect(built)
+    built.books.connect(built)
     if built.refreshing is not None:
         built.refreshing.connect(built)
+    built.alerting = alerting.alerting_of(built)
     surfaces = surfaces_of(built)
     rules = rules_of(built.config, built.secrets.resolve, built.local_key())
     built.app = application(

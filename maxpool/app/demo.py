@@ -5,10 +5,13 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from maxpool.adapters.chance import SystemChance
 from maxpool.adapters.clock import SystemClock
+from maxpool.adapters.ledger_engine import sqlite_url
 from maxpool.adapters.process import raise_open_files_limit
 from maxpool.adapters.server import Server
 from maxpool.adapters.upstream import HttpUpstream
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 
 from maxpool.app.build import build
+from maxpool.app.ledger import FILE_NAME
 
 Scenario = Literal["takeover"]
 
@@ -67,7 +71,14 @@ async def demo_world(
     config = demo_config(upstream.url, people, settings, port, **more)
     admin_key = SystemChance().token()
     digest = sha256(admin_key.encode()).hexdigest()
-    built = build(config, clock=clock, secrets=InventedSecrets(people), admin_digest=digest)
+    folder = TemporaryDirectory(prefix="maxpool-demo-")
+    built = build(
+        config,
+        clock=clock,
+        secrets=InventedSecrets(people),
+        admin_digest=digest,
+        ledger_url=sqlite_url(Path(folder.name) / FILE_NAME),
+    )
     server = Server(built.app, port=port, graceful_s=0.5)
     client = HttpUpstream()
     try:
@@ -89,3 +100,4 @@ async def demo_world(
         await client.aclose()
         await server.stop(0.5)
         await upstream.stop(0.0)
+        folder.cleanup()

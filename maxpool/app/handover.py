@@ -65,7 +65,7 @@ class HandOver:
     child: Child | None = None
     teller: Teller | None = None
     ours: Lifeline | None = None
-    _giving: asyncio.Task[dict[str, Any]] | None = None
+    _giving: asyncio.Task[dict[str, Any] | RequestError] | None = None
 
     async def give(self) -> dict[str, Any]:
         """Hand over; returns both pids and what still runs here, or raises `RequestError`."""
@@ -77,10 +77,10 @@ class HandOver:
             raise _refused("This server is stopping already.")
         if self._giving is not None:
             raise _refused("Another process is taking over already.")
-        self._giving = self.built.tasks.spawn(self._give(), "hand-over")
+        self._giving = self.built.tasks.spawn(self._attempt(), "hand-over")
         giving = self._giving
         try:
-            return await asyncio.shield(giving)
+            found = await asyncio.shield(giving)
         except asyncio.CancelledError:
             if giving.cancelled():
                 raise _refused("This server is stopping.") from None
@@ -88,6 +88,9 @@ class HandOver:
         finally:
             if giving.done():
                 self._giving = None
+        if isinstance(found, RequestError):
+            raise found
+        return found
 
     async def give_up(self) -> None:
         """The server is to stop: a hand-over that is not complete is taken back."""
@@ -97,6 +100,13 @@ class HandOver:
             await asyncio.wait({self._giving})
 
     # -- until it serves ---------------------------------------------------------------------------
+
+    async def _attempt(self) -> dict[str, Any] | RequestError:
+        """What came of it; that nobody took over is an answer and no failure of the task."""
+        try:
+            return await self._give()
+        except RequestError as refusal:
+            return refusal
 
     async def _give(self) -> dict[str, Any]:
         limit_s = self.built.config.server.handover_s
@@ -245,9 +255,16 @@ class HandOver:
         """What this process is for from now on, when whoever started it waits for it."""
         if self.child is None or self.ours is None:
             return None
-        found = StandIn(line=self.ours, child=self.child, hurry=hurry)
+        first = process.pid() == 1  # a container's: whoever loses its parent becomes its child
+        found = StandIn(line=self.ours, child=self.child, hurry=hurry, reaps=first)
         found.begin()
         return found
+
+    def stop_successor(self) -> None:
+        """What is asked of this process, on a connection it still has, is meant for whoever serves."""
+        if self.child is not None:
+            with suppress(OSError):
+                self.child.process.terminate()
 
     async def finish(self) -> None:
         """The drain is over: tell the last counts, and hang up."""
@@ -268,6 +285,7 @@ def _options(loaded: Loaded) -> list[str]:
         ("--host", given.host),
         ("--port", given.port),
         ("--log-level", given.log_level),
+        ("--log-file", given.log_file),
     ):
         if value is not None:
             found += [name, str(value)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from maxpool.adapters.chance import SystemChance
 from maxpool.service.feed import Feed, FeedLimits
@@ -12,7 +12,11 @@ from maxpool.web.live import Live
 
 if TYPE_CHECKING:
     from maxpool.app.build import Maxpool
+    from maxpool.service.events import Event
     from maxpool.web.status import StatusPages
+
+UNSEEN: Final = frozenset({"login_dead", "login_renewed", "ledger_trouble", "ledger_mended"})
+"""Kinds of events that no part of the picture shows."""
 
 
 def live_pages(built: Maxpool, status: StatusPages) -> EventPages:
@@ -23,8 +27,17 @@ def live_pages(built: Maxpool, status: StatusPages) -> EventPages:
         clock=built.clock,
         tasks=built.tasks,
     )
+    built.books.events.subscribe(lambda event: _pass_on(built.feed, event))
     browsers = Browsers(built.admin_digest, built.clock, SystemChance().token)
     return EventPages(built.feed, browsers)
+
+
+def _pass_on(feed: Feed, event: Event) -> None:
+    """An event to all who listen; what changes the picture they see there."""
+    if event.kind in UNSEEN:
+        text = f"{event.name}: {event.kind.replace('_', ' ')}".removeprefix(": ")
+        told = {"at": event.at, "kind": event.kind, "account": event.account, "text": text}
+        feed.tell("event", {**told, "detail": ", ".join(map(str, event.detail.values()))})
 
 
 def _limits(built: Maxpool) -> FeedLimits:

@@ -16,7 +16,8 @@ from maxpool.adapters.lock import lock_state_folder
 from maxpool.adapters.secrets import ReferenceSecrets
 from maxpool.adapters.statefiles import client_key_digest
 from maxpool.adapters.store import SqliteStateStore, saved_in
-from maxpool.app.build import build, destinations_of
+from maxpool.app.addresses import destinations_of
+from maxpool.app.build import build
 from maxpool.app.memory import restored
 from maxpool.config import derive
 from maxpool.config.load import Loaded, load

@@ -11,7 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from maxpool.adapters import notify, process
+from maxpool.adapters.alertfile import AlertFile
 from maxpool.adapters.lock import lock_state_folder
+from maxpool.adapters.logfile import LogFile
 from maxpool.adapters.process import raise_open_files_limit
 from maxpool.adapters.server import Server
 from maxpool.adapters.statefiles import (
@@ -41,9 +43,10 @@ if TYPE_CHECKING:
     from maxpool.app.takeover import Taken
     from maxpool.config.model import Config
 
-from maxpool.app import homes, takeover
+from maxpool.app import homes, takeover, watchdog
 from maxpool.app.build import Maxpool, build
 from maxpool.app.handover import HandOver
+from maxpool.app.ledger import found_url
 from maxpool.app.logins import refreshing
 from maxpool.app.standin import HURRY, RELOAD, STOP, StandIn
 from maxpool.app.vault import warnings
@@ -67,7 +70,7 @@ async def run(
     `[server] drain`. A second one ends at once. With an `offer` a running server is taken over. Once
     another process took over from this one, it waits for that one's end, unless a service manager was told.
     """
-    set_up_logging(loaded.config.logging.level, loaded.config.logging.format)
+    _log_where_asked(loaded)
     raise_open_files_limit()
     stand_in = await _Run(loaded, announce, confirm).serve(offer)
     if stand_in is None:
@@ -75,6 +78,14 @@ async def run(
     gc.unfreeze()
     gc.collect()  # it only waits now: what the server was made of is given back
     return await stand_in.ended()
+
+
+def _log_where_asked(loaded: Loaded) -> None:
+    settings, file = loaded.config.logging, loaded.overrides.log_file
+    handler = None
+    if file is not None:
+        handler = LogFile(file, max_bytes=settings.file_max_bytes, kept=settings.files_kept)
+    set_up_logging(settings.level, settings.format, handler)
 
 
 @dataclass(slots=True)
@@ -122,6 +133,7 @@ class _Run:
                 taken.serving(self._heard)
                 built.last_words = partial(taken.ended, config.server.drain_s, self.hurry)
             notify.ready()
+            watchdog.begin(built.tasks, built.clock)
             settle_memory()
             self._greet(built, server, taken, folder)
             await _first({self.stop, leaving.passed})
@@ -136,6 +148,7 @@ class _Run:
     async def _build(self, folder: Path) -> Maxpool:
         """The parts, with what the state folder remembers."""
         loaded, config = self.loaded, self.loaded.config
+        notices: list[str] = []
         store = SqliteStateStore(folder / "state.db", newest_version=SNAPSHOT_VERSION)
         built = build(
             config,
@@ -145,9 +158,11 @@ class _Run:
             admin_digest=_admin_key(folder, self.announce).digest,
             local_key=_client_key(config, folder, self.announce),
             refreshing=(logins := refreshing(config, folder)),
+            ledger_url=found_url(config, loaded.path, notices),
         )
         logins.hurry = self.hurry
-        built.notices += warnings(config)
+        built.alerting.remember(AlertFile(folder))
+        built.notices += [*warnings(config), *notices]
         built.bind_origins(self.confirm)
         await logins.refresher.start()
         await built.revival.look()
@@ -182,10 +197,10 @@ class _Run:
         """Another process serves: finish what runs here, and tell what it still taught."""
         leaving.built.feed.close()
         stand_in = leaving.stand_in(self.hurry)
-        if stand_in is not None:
-            leaving.built.operator.stop = stand_in.stop
-            if self.stop.is_set():  # said in the very moment of passing on
-                stand_in.stop()
+        stop = leaving.stop_successor if stand_in is None else stand_in.stop
+        leaving.built.operator.stop = stop
+        if self.stop.is_set():  # said in the very moment of passing on
+            stop()
         draining = [hurry_or_drain(leaving.server, self.hurry, passed_on=True)]
         if taken is not None:  # what the one before it still tells goes through here
             draining.append(taken.ended(leaving.built.config.server.drain_s, self.hurry))

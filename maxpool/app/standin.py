@@ -12,7 +12,9 @@ import asyncio
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from maxpool.adapters import process
 
 if TYPE_CHECKING:
     from maxpool.adapters.handover import Child, Lifeline
@@ -20,14 +22,21 @@ if TYPE_CHECKING:
 STOP, HURRY, RELOAD = "s", "h", "r"
 """What goes down the lifeline: drain and end; end at once; read the config again."""
 
+REAP_AGAIN_S: Final = 0.1
+"""So soon a child is looked at again that another thread is just taking note of."""
+
 
 @dataclass(slots=True, kw_only=True)
 class StandIn:
-    """Stands for whoever serves. `hurry`: is set when this process's own drain is to end at once."""
+    """Stands for whoever serves. `hurry`: is set when this process's own drain is to end at once.
+
+    `reaps`: orphans become its children, and nobody else takes note of their end.
+    """
 
     line: Lifeline
     child: Child
     hurry: asyncio.Event
+    reaps: bool = False
     said: str = ""
     asked: bool = False
     gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -43,6 +52,9 @@ class StandIn:
 
     async def ended(self) -> int:
         """Wait until nobody serves any more; returns the last one's exit code."""
+        if self.reaps:  # not while this process drains: then it has other children of its own
+            asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap)
+            self._reap()
         await self.gone.wait()
         self.line.close()
         last = [line for line in self.said.splitlines() if line.startswith("exit ")]
@@ -57,6 +69,15 @@ class StandIn:
         if self.asked:
             self.hurry.set()
         self.asked = True
+
+    def _reap(self) -> None:
+        """Take note of each process that ended; the first successor's end is `child`'s to know."""
+        while (gone := process.ended_child()) is not None:
+            if gone != self.child.pid:
+                process.reap(gone)
+            elif self.child.process.poll() is None:  # the thread that waits for it is at it
+                asyncio.get_running_loop().call_later(REAP_AGAIN_S, self._reap)
+                return
 
     def _heard(self, text: str) -> None:
         self.said = (self.said + text)[-200:]

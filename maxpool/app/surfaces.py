@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maxpool.adapters.process import local_utc_offset_s
 from maxpool.adapters.processnumbers import process_numbers
 from maxpool.app.live import live_pages
 from maxpool.config.load import Loaded
@@ -11,7 +12,9 @@ from maxpool.service.models import ModelList
 from maxpool.service.ownquestions import OwnQuestions
 from maxpool.service.sets import SetDesk
 from maxpool.web.admin import Admin
+from maxpool.web.admin_alerts import AlertPages
 from maxpool.web.admin_config import ConfigPages
+from maxpool.web.admin_ledger import LedgerPages
 from maxpool.web.admin_providers import ProviderPages
 from maxpool.web.admin_sets import SetPages
 from maxpool.web.application import Surfaces
@@ -21,7 +24,9 @@ from maxpool.web.messages import BodyLimits, Messages, Passthrough
 from maxpool.web.metrics import MetricPages
 from maxpool.web.models import Models
 from maxpool.web.ownquestions import OwnQuestionPages
+from maxpool.web.reported import Reported
 from maxpool.web.resources import Resources
+from maxpool.web.stats import StatsPages
 from maxpool.web.status import StatusPages
 from maxpool.wire.chat_answer import CHAT_SURFACE
 from maxpool.wire.responses_answer import RESPONSES_SURFACE
@@ -51,10 +56,25 @@ def surfaces_of(built: Maxpool) -> Surfaces:
         status=status,
         metrics=MetricPages(pool, built.stats, clock, built.facts, process_numbers),
         events=events,
+        stats=StatsPages(
+            reader=built.books.views,
+            pool=pool,
+            stats=built.stats,
+            clock=clock,
+            offset_s=local_utc_offset_s,
+        ),
         admin=Admin(
             built.operator,
             forwarder.traces,
-            (_providers(built, listing), _sets(built), _config(built), SignIn(events.browsers)),
+            (
+                _providers(built, listing),
+                _sets(built),
+                _config(built),
+                _ledger(built),
+                _reported(built),
+                AlertPages(built.alerting),
+                SignIn(events.browsers),
+            ),
             forwarder.router.asked,
         ),
         open_paths=tuple(server.allowed_paths),
@@ -77,6 +97,16 @@ def _config(built: Maxpool) -> ConfigPages:
         return Loaded(config=built.roster.config, path=built.config_path)
 
     return ConfigPages(reloader=built.reloader, loaded=loaded)
+
+
+def _ledger(built: Maxpool) -> LedgerPages:
+    return LedgerPages(
+        reader=built.books.views, pool=built.pool, clock=built.clock, offset_s=local_utc_offset_s
+    )
+
+
+def _reported(built: Maxpool) -> Reported:
+    return Reported(operator=built.operator, ledger=built.books.ledger)
 
 
 def _sets(built: Maxpool) -> SetPages:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from maxpool.app.offline import Resting
+    from maxpool.cli.accounts_place import Found
     from maxpool.config.load import Loaded
 
     Document = dict[str, Any]
@@ -166,6 +167,11 @@ def _acted(action: str, name: str, url: str | None, config_file: Path | None) ->
     one = find(url, config_file, name)
     if one is None:
         return _acted_at_rest(action, name, config_file)
+    return carried_out(action, one)
+
+
+def carried_out(action: str, one: Found) -> Document:
+    """What an account of a running server has become, now that the action is done."""
     if one.file is not None and action in ("enable", "disable"):
         from maxpool.app.accounts import enable
 

@@ -7,6 +7,7 @@ folder. Whoever starts it says so, and how to stop it.
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,11 +15,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from maxpool.cli.server import ask
-from maxpool.config.running import Running, held, running
+from maxpool.config.running import ADDRESS_NAME, Running, held, running
 from maxpool.errors import MaxpoolError, NotRunning
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 LOG_NAME: Final = "serve.log"
@@ -26,7 +27,12 @@ START_S: Final = 30.0
 """How long a start may take; usually it is two seconds."""
 
 LOOK_EVERY_S: Final = 0.05
-MAX_LOG_BYTES: Final = 4 << 20
+PORTS_TRIED: Final = 10
+"""The config's port and those behind it: enough for a few servers, few enough to find again."""
+
+MAX_LOG_BYTES: Final = 8 << 20
+"""The server begins a new file sooner, as its config says; this is for starts that fail before that."""
+
 LAST_LINES: Final = 20
 
 
@@ -43,17 +49,47 @@ def answering(folder: Path, certificate: Path | None = None) -> Running | None:
     return found
 
 
-def start(folder: Path, config: Path, env: Mapping[str, str], certificate: Path | None) -> Running:
+def free_port(host: str, port: int) -> int:
+    """The first free port from that one on; itself where none is, so that the server says who has it."""
+    tried = range(port, min(port + PORTS_TRIED, 65536))
+    return next((one for one in tried if _is_free(host, one)), port)
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)
+        for family, kind, proto, _, where in found:
+            with socket.socket(family, kind, proto) as sock:
+                if os.name == "posix":  # as the server does: what was closed lately is no obstacle
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind(where)
+    except OSError:
+        return False
+    return True
+
+
+def start(
+    folder: Path,
+    config: Path,
+    env: Mapping[str, str],
+    certificate: Path | None,
+    *,
+    options: Sequence[str] = (),
+    log: Path | None = None,
+) -> Running:
     """Start a server for that config and wait until it answers; raises MaxpoolError.
 
     `config` is named to it only where the file exists: without one it starts without accounts.
+    `options`: more of `maxpool serve`. `log`: where its output goes, else into the state folder.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    log = folder / LOG_NAME
+    _forget_the_dead(folder)
+    log = (log or folder / LOG_NAME).absolute()
     began = _make_room(log)
     named = ["--config", str(config.absolute())] if config.exists() else []
     # -P: its own folder, or any other, must not put modules before ours.
-    command = [sys.executable, "-P", "-m", "maxpool", "serve", *named]
+    words = ["serve", *named, "--log-file", str(log), *options]
+    command = [sys.executable, "-P", "-m", "maxpool", *words]
     around = {**env, "MAXPOOL_HOME": str(folder.absolute())}
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -102,6 +138,13 @@ def _not_twice(child: subprocess.Popen[bytes], serving: Running) -> None:
     if os.name == "posix" and serving.pid != child.pid:  # elsewhere a launcher stands in between
         child.terminate()
         child.wait()
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Take away the address of a server that was killed: its pid may be another program's by now."""
+    if (folder / ADDRESS_NAME).exists() and not held(folder):
+        with suppress(OSError):
+            (folder / ADDRESS_NAME).unlink()
 
 
 def _make_room(log: Path) -> int:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SIGNS = {
     "/accounts": "accounts",
     "/accounts/": "name",
+    "/alerts": "alerts",
+    "/alerts/silence": "alerts",
+    "/alerts/test": "arrived",
     "/automatic": "paused",
     "/client-logins/": "name",
     "/decisions": "decisions",

@@ -23,6 +23,7 @@ VERBS = (
     "login",
     "logout",
     "status",
+    "top",
     "doctor",
     "explain",
     "accounts",
@@ -42,8 +43,13 @@ VERBS = (
     "import",
     "reload",
     "stop",
+    "service",
     "simulate",
     "metrics",
+    "alerts",
+    "completion",
+    "help",
+    "man",
 )
 USAGE_ERROR = 2
 

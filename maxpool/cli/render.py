@@ -59,8 +59,8 @@ class Row:
 
 def rows(status: Status) -> list[Row]:
     """One row for each account, in the server's order."""
-    now = _number(status.get("now")) or 0.0
-    return [_row(account, now) for account in status.get("accounts") or ()]
+    now = number(status.get("now")) or 0.0
+    return [row(account, now) for account in status.get("accounts") or ()]
 
 
 def can_serve(status: Status) -> bool:
@@ -93,10 +93,10 @@ def notes(status: Status) -> list[str]:
         found.append(f"The config file is broken, the earlier one still holds: {error}")
     queued = status.get("summary", {}).get("queued")
     if queued:
-        found.append(f"{_count(queued, 'request')} waiting in the queue.")
-    now = _number(status.get("now")) or 0.0
+        found.append(f"{count(queued, 'request')} waiting in the queue.")
+    now = number(status.get("now")) or 0.0
     for pause in (status.get("throttle") or {}).get("open") or ():
-        until = _number(pause.get("until"))
+        until = number(pause.get("until"))
         rest = "" if until is None else f", for {duration(until - now)}"
         scope = pause.get("scope")
         what = f" for {scope}" if scope not in (None, "*") else ""
@@ -112,13 +112,13 @@ def plain(status: Status, width: int | None = None) -> list[str]:
         return found
     if width is None:
         return [*found, "", *_aligned([_HEAD, *(_cells(row) for row in all_rows)])]
-    found = [_unbroken(line) for line in found]
+    found = [unbroken(line) for line in found]
     if width >= WIDE_TERMINAL:
-        cells = [(_cut(row.name, _LONGEST_NAME), *_cells(row)[1:6]) for row in all_rows]
+        cells = [(cut(row.name, _LONGEST_NAME), *_cells(row)[1:6]) for row in all_rows]
         table = _aligned([_WIDE_HEAD, *cells])
     else:
         table = _aligned([_NARROW_HEAD, *(_narrow_cells(row) for row in all_rows)])
-    return [*found, "", *(_cut(line, width) for line in [*table, *_reasons(all_rows)])]
+    return [*found, "", *(cut(line, width) for line in [*table, *_reasons(all_rows)])]
 
 
 def one_line(status: Status, per_s: float | None = None) -> str:
@@ -126,7 +126,7 @@ def one_line(status: Status, per_s: float | None = None) -> str:
     parts = [verdict(status)]
     if per_s is not None:
         parts.append(f"{per_s:.1f} requests/s")
-    parts.append(_sessions(status))
+    parts.append(sessions(status))
     for row in rows(status):
         used = row.five_hours.instead or percent(row.five_hours.used)
         parts.append(f"{row.name} {used}{'' if row.state in SERVING else ' ' + row.state}")
@@ -140,11 +140,11 @@ def renderable(status: Status, *, width: int = 120, per_s: float | None = None) 
     from rich.text import Text
 
     colour = "green" if can_serve(status) else "red"
-    head = Text(_unbroken(verdict(status)), style=f"bold {colour}")
+    head = Text(unbroken(verdict(status)), style=f"bold {colour}")
     if per_s is not None:
         in_flight = status.get("summary", {}).get("requests_in_flight") or 0
         head.append(
-            f"   {per_s:.1f} requests/s, {in_flight} in flight, {_sessions(status)}", style="dim"
+            f"   {per_s:.1f} requests/s, {in_flight} in flight, {sessions(status)}", style="dim"
         )
     wide = width >= WIDE_TERMINAL
     all_rows = rows(status)
@@ -159,14 +159,14 @@ def renderable(status: Status, *, width: int = 120, per_s: float | None = None) 
         meters = (_coloured(row.five_hours, wide), _coloured(row.seven_days, wide))
         load = (row.in_flight, row.sessions) if wide else (row.in_flight,)
         table.add_row(Text(row.name), state, *meters, *load)
-    warnings = [Text(_unbroken(note), style="yellow") for note in notes(status)]
-    below = [Text(_cut(line, width)) for line in _reasons(all_rows)]
+    warnings = [Text(unbroken(note), style="yellow") for note in notes(status)]
+    below = [Text(cut(line, width)) for line in _reasons(all_rows)]
     return Group(head, *warnings, Text(""), table, *below)
 
 
 def requests_per_s(before: Status, after: Status) -> float:
     """How fast requests ended between two pictures."""
-    seconds = (_number(after.get("now")) or 0.0) - (_number(before.get("now")) or 0.0)
+    seconds = (number(after.get("now")) or 0.0) - (number(before.get("now")) or 0.0)
     done = _requests(after) - _requests(before)
     return max(0.0, done / seconds) if seconds > 0 else 0.0
 
@@ -186,7 +186,8 @@ def bar(share: float | None, cells: int = WIDE, full: str = "#", empty: str = "-
     return full * filled + empty * (cells - filled)
 
 
-def _row(account: Mapping[str, Any], now: float) -> Row:
+def row(account: Mapping[str, Any], now: float) -> Row:
+    """One account as the table shows it."""
     windows = {window.get("window"): window for window in account.get("windows") or ()}
     slots = account.get("slots")
     in_flight = account.get("in_flight") or 0
@@ -208,9 +209,9 @@ def _row(account: Mapping[str, Any], now: float) -> Row:
 def _meter(window: Mapping[str, Any] | None, now: float) -> Meter:
     if window is None:
         return Meter()
-    used = _number(window.get("estimated"))
-    used = _number(window.get("utilization")) if used is None else used
-    reset_at = _number(window.get("reset_at"))
+    used = number(window.get("estimated"))
+    used = number(window.get("utilization")) if used is None else used
+    reset_at = number(window.get("reset_at"))
     return Meter(used=used, resets_in_s=None if reset_at is None else reset_at - now)
 
 
@@ -218,8 +219,8 @@ def _fullest_bucket(account: Mapping[str, Any], now: float) -> str:
     """The most used rate bucket in few words, `tokens 80 %`; empty when none is known now."""
     found = []
     for bucket in account.get("buckets") or ():
-        limit, remaining = _number(bucket.get("limit")), _number(bucket.get("remaining"))
-        reset_at = _number(bucket.get("reset_at"))
+        limit, remaining = number(bucket.get("limit")), number(bucket.get("remaining"))
+        reset_at = number(bucket.get("reset_at"))
         if not limit or remaining is None or (reset_at is not None and reset_at <= now):
             continue
         used = min(1.0, max(0.0, 1.0 - remaining / limit))
@@ -230,17 +231,18 @@ def _fullest_bucket(account: Mapping[str, Any], now: float) -> str:
 def _why(account: Mapping[str, Any], now: float) -> str:
     """What keeps the account from serving; else what keeps it from serving one model."""
     if account.get("unavailable"):
-        return _reason(account["unavailable"], now)
+        return reason(account["unavailable"], now)
     benches = account.get("models") or {}
-    return "; ".join(f"{model}: {_reason(bench, now)}" for model, bench in benches.items())
+    return "; ".join(f"{model}: {reason(bench, now)}" for model, bench in benches.items())
 
 
-def _reason(block: Mapping[str, Any], now: float) -> str:
-    reason = str(block.get("reason") or "?").replace("_", " ")
-    until = _number(block.get("until"))
+def reason(block: Mapping[str, Any], now: float) -> str:
+    """Why something is closed, and how long still."""
+    why = str(block.get("reason") or "?").replace("_", " ")
+    until = number(block.get("until"))
     rest = "" if until is None else f", for {duration(until - now)}"
     detail = f": {block['detail']}" if block.get("detail") else ""
-    return f"{reason}{rest}{detail}"
+    return f"{why}{rest}{detail}"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -250,7 +252,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _narrow_cells(row: Row) -> tuple[str, ...]:
     meters = (_narrow_words(row.five_hours), _narrow_words(row.seven_days))
-    return (_cut(row.name, _LONGEST_NAME), row.state, *meters, row.in_flight)
+    return (cut(row.name, _LONGEST_NAME), row.state, *meters, row.in_flight)
 
 
 def _narrow_words(meter: Meter) -> str:
@@ -282,11 +284,12 @@ def _coloured(meter: Meter, wide: bool) -> Text:
         return Text(meter.instead if wide else _narrow_words(meter), style="dim")
     cells = WIDE if wide else WIDE // 2
     words = f" {_meter_words(meter)}"
-    text = Text(bar(meter.used, cells, "█", "░"), style=_colour(meter.used))
+    text = Text(bar(meter.used, cells, "█", "░"), style=colour(meter.used))
     return text.append(words if wide else words.replace("%  ", "%\n"), style="default")
 
 
-def _colour(used: float | None) -> str:
+def colour(used: float | None) -> str:
+    """Of a bar: it follows the weekly states of people."""
     if used is None:
         return "dim"
     if used >= _CRITICAL:
@@ -302,25 +305,28 @@ def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
+    """The text, or as much as fits and what says that it goes on."""
     return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."
 
 
-def _unbroken(text: str) -> str:
+def unbroken(text: str) -> str:
     """With every number kept on the line of its percent sign."""
     return text.replace(" %", f"{_NO_BREAK}%")
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+def count(many: int, thing: str) -> str:
+    """`1 request`, `2 requests`."""
+    return f"{many} {thing}{'' if many == 1 else 's'}"
 
 
-def _sessions(status: Status) -> str:
-    return _count((status.get("sessions") or {}).get("bound") or 0, "session")
+def sessions(status: Status) -> str:
+    """How many sessions are bound."""
+    return count((status.get("sessions") or {}).get("bound") or 0, "session")
 
 
 def _requests(status: Status) -> float:
-    return _number((status.get("totals") or {}).get("requests")) or 0.0
+    return number((status.get("totals") or {}).get("requests")) or 0.0
 
 
 def _printable(text: object) -> str:
@@ -328,7 +334,8 @@ def _printable(text: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in str(text))
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
+    """A number of any kind as it came; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value)

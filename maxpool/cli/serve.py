@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,7 +23,6 @@ from maxpool.config.running import client_key_file
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from maxpool.config.load import Loaded
 
@@ -44,23 +44,44 @@ LEVELS = ("debug", "info", "warning", "error")
     metavar="NAME",
     help="Confirm an account's changed base_url; * for every account.",
 )
+@click.option(
+    "--detach", is_flag=True, help="Run on in the background, and give the terminal back."
+)
+@click.option(
+    "--log-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write all output there instead, in files that stay small.",
+)
 @click.pass_context
-def command(
+def command(  # noqa: PLR0913 - click hands over each option
     ctx: click.Context,
     config_file: Path | None,
     host: str | None,
     port: int | None,
     log_level: str | None,
     confirm: tuple[str, ...],
+    detach: bool,
+    log_file: Path | None,
 ) -> None:
     """Run the proxy until Ctrl-C.
 
     The first Ctrl-C (or SIGTERM) lets running streams finish, the second ends at once.
+
+    With --detach it runs on in the background, its log in the state folder, until maxpool stop. One that
+    runs already is told. Where the config's port is taken the next free one of ten is used, and all
+    commands find it; a --port is used or refused.
     """
     from maxpool.config.load import Overrides, load
 
+    given = Overrides(host=host, port=port, log_level=log_level, log_file=log_file)
+    if detach:
+        from maxpool.cli.serve_detach import detached
+
+        click.echo(detached(load(config_file, overrides=given), confirm))
+        return
     with _offer() as offer:
-        loaded = load(config_file, overrides=Overrides(host=host, port=port, log_level=log_level))
+        loaded = load(config_file, overrides=given)
         # After the config: its errors need none of the server, and show at once.
         from maxpool.app.run import run
         from maxpool.cli import loop
@@ -98,12 +119,13 @@ def greeting(loaded: Loaded, config_file: Path | None, url: str) -> list[str]:
     local = client_key_file(found.folder or state_folder())
     token = claude_code.Token.from_keys(found.keys, local)
     drain_s = loaded.config.server.drain_s
+    how = "Ctrl-C" if loaded.overrides.log_file is None else "maxpool stop"
     return [
         f"maxpool listens on {url}",
         *_accounts(loaded),
         "For Claude Code, in the shell that starts it:",
         *(f"  {line}" for line in claude_code.lines(url, token, shell, comments=False)),
-        f"Ctrl-C stops it; running streams may finish within {drain_s:g} s.",
+        f"{how} stops it; running streams may finish within {drain_s:g} s.",
     ]
 
 

@@ -81,6 +81,27 @@ def ask(  # noqa: PLR0913 - parts of one call, by name
         connection.close()
 
 
+def listen(
+    url: str,
+    path: str,
+    *,
+    headers: Mapping[str, str],
+    certificate: Path | None = None,
+    timeout_s: float,
+) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    """A GET whose answer may never end; `timeout_s` is how long it may be silent.
+
+    Closing the connection is the caller's. Raises `OSError` or `HTTPException` when nobody answers.
+    """
+    connection = _connection(url, certificate, timeout_s)
+    try:
+        connection.request("GET", urlsplit(url).path.rstrip("/") + path, headers=dict(headers))
+        return connection, connection.getresponse()
+    except BaseException:
+        connection.close()
+        raise
+
+
 def _connection(url: str, certificate: Path | None, timeout_s: float) -> http.client.HTTPConnection:
     parts = urlsplit(url)
     host = parts.hostname or ""

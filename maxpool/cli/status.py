@@ -71,14 +71,7 @@ def command(
     or the pool is paused.
     A server that asks for a key gets $MAXPOOL_KEY, else the one made for this machine's tools.
     """
-    found = peek(config_file)
-    folder = found.folder or state_folder()
-    alive = running(folder)
-    here = alive.url if alive is not None else found.url
-    # The folder's own key is for its own server, which runs there now, and for nobody else.
-    known = alive is not None and url in (None, alive.url)
-    key = client_key() or (local_key(folder) if known else None)
-    source = Source(url=url or here, certificate=found.tls_cert, key=key)
+    source = source_of(url, config_file)
     if watch is not None:
         _watch(source, watch, as_json)
         return
@@ -87,6 +80,18 @@ def command(
     if not render.can_serve(status):
         click.echo(PAUSED if render.paused(status) else NOBODY, err=True)
         ctx.exit(NO_ACCOUNT)
+
+
+def source_of(url: str | None, config_file: Path | None) -> Source:
+    """The server at `url`, else the one that uses the config's state folder, else the config's port."""
+    found = peek(config_file)
+    folder = found.folder or state_folder()
+    alive = running(folder)
+    here = alive.url if alive is not None else found.url
+    # The folder's own key is for its own server, which runs there now, and for nobody else.
+    known = alive is not None and url in (None, alive.url)
+    key = client_key() or (local_key(folder) if known else None)
+    return Source(url=url or here, certificate=found.tls_cert, key=key)
 
 
 def _show(status: dict[str, Any], as_json: bool) -> None:

@@ -37,6 +37,7 @@ class Overrides:
     host: str | None = None
     port: int | None = None
     log_level: str | None = None
+    log_file: Path | None = None  # no setting: who starts a server says where its output goes
 
     def by_section(self) -> dict[str, dict[str, Any]]:
         """The given ones as the file would hold them."""

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from maxpool.config.account import AccountConfig, ClientKeyConfig
+from maxpool.config.alerts import AlertsConfig
 from maxpool.config.failures import FailureConfig, FailureName
 from maxpool.config.fields import (
     Amount,
@@ -226,6 +227,8 @@ class LoggingConfig(Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
+    file_max_bytes: Size = Field(default=5 * MEGABYTE, alias="file_max")
+    files_kept: Count = 5
 
 
 class Config(Section):
@@ -244,6 +247,7 @@ class Config(Section):
     storage: StorageConfig = StorageConfig()
     ledger: LedgerConfig = LedgerConfig()
     logging: LoggingConfig = LoggingConfig()
+    alerts: AlertsConfig = AlertsConfig()
     oauth: Mapping[Name, OAuthProfileConfig] = {}
     providers: Mapping[Name, ProviderConfig] = {}
     failures: Mapping[FailureName, FailureConfig] = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from maxpool.config.account import AccountConfig, ClientKeyConfig
+from maxpool.config.alerts import AlertRuleConfig
 from maxpool.config.failures import FailureConfig
 from maxpool.config.limits import LimitConfig
 from maxpool.config.model import Config
@@ -77,6 +78,8 @@ def _model_at(path: Path) -> type[BaseModel] | None:
     names = [part for part in path if isinstance(part, str)]
     if not names:
         return Config
+    if names == ["alerts", "rules"]:
+        return AlertRuleConfig
     if names[0] in named():
         return named()[names[0]] if len(names) == 2 else None
     return tables().get(names[0]) if len(names) == 1 else None

@@ -192,7 +192,7 @@ def request_blocks(
     state: AccountState, request: LeaseRequest, now: float, ctx: Context
 ) -> Iterator[Unavailable]:
     """What keeps this account from carrying this request, beyond the account itself."""
-    model = asked_of(state.account, request)
+    model = request.model if request.part is None else asked_of(state.account, request)
     if ctx.throttle is not None and not ctx.throttle.idle:
         pause = ctx.throttle.gate(state.account.provider, model, now)
         if pause is not None:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from maxpool.core.account import Account
     from maxpool.core.binding import Binding
     from maxpool.core.lanes import Lane
-    from maxpool.core.lease import LeaseRequest
     from maxpool.core.select import Selector
     from maxpool.core.state import AccountState
 
@@ -108,9 +107,11 @@ def field_of(
         asking = Asking(weigher.now, binding, selector.leased)
         return _by_strategy(selector, (strategy, asking), weigher, exclude, ctx)
     alone = _at_home(selector, weigher)
-    offering = _offering(selector, weigher.request)
-    if offering is not None and len(offering) <= FEW and weigher.request.owner is None:
-        special = selector.index.special
+    index, request, offering = selector.index, weigher.request, None
+    if request.part is not None or index.mixed:  # else the lanes tell who offers a model
+        offering = index.offers.of(request)
+    if offering is not None and len(offering) <= FEW and request.owner is None:
+        special = index.special
         alone += [n for n in sorted(offering) if n not in special and n not in alone]
     names = dict.fromkeys((*alone, *selector.index.special))
     _weigh(selector, found, names, (weigher, exclude, ctx))
@@ -124,12 +125,6 @@ def field_of(
         found.terms = Terms(weigher.weeks, weigher.cold_weight, mean, skip)
         _lanes(selector, found, (weigher, offering), ctx)
     return found
-
-
-def _offering(selector: Selector, request: LeaseRequest) -> Collection[str] | None:
-    """The accounts that may be asked for what is being weighed; None where lanes tell that."""
-    index = selector.index
-    return index.offers.of(request) if request.part is not None or index.mixed else None
 
 
 def _weigh(

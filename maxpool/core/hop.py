@@ -19,7 +19,7 @@ from maxpool.core.routes import without
 from maxpool.core.targets import matching, upstream_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from maxpool.core.account import Account
     from maxpool.core.lease import Lease, LeaseRequest, Outcome
@@ -61,6 +61,19 @@ def other_model(pool: Pool, request: LeaseRequest, lease: Lease, outcome: Outcom
     return any(t.model != lease.model for t in request.route.targets_of(state.account))
 
 
+def larger_only(
+    pool: Pool, request: LeaseRequest, outgrown: Collection[tuple[str, str]]
+) -> tuple[LeaseRequest, frozenset[str]]:
+    """Who may take what was too long for these (account id, model): the request as it asks for them,
+    and the accounts that it passes over. Of a route it is targets that fall away, not accounts.
+    """
+    if not outgrown:
+        return request, frozenset()
+    if request.route is None:
+        return request, no_larger(pool, request, outgrown)
+    return narrowed(pool, request, outgrown), frozenset()
+
+
 def narrowed(
     pool: Pool, request: LeaseRequest, outgrown: Iterable[tuple[str, str]]
 ) -> LeaseRequest:
@@ -76,12 +89,7 @@ def narrowed(
 def no_larger(
     pool: Pool, request: LeaseRequest, outgrown: Iterable[tuple[str, str]]
 ) -> frozenset[str]:
-    """The accounts that take no more than those that said that it is too long: the same model has one size.
-
-    Of a route it is the targets that fall away (`narrowed`), and no account as a whole.
-    """
-    if request.route is not None:
-        return frozenset()
+    """The accounts that take no more than those that said that it is too long: the same model has one size."""
     told = [
         pool.states[account_id].account for account_id, _ in outgrown if account_id in pool.states
     ]

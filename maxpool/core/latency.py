@@ -45,9 +45,11 @@ class Timing:
 
     def add(self, seconds: float | None) -> None:
         """One more answer; a negative number is a failure."""
-        oldest = self.answers[0] if len(self.answers) == KEPT_ANSWERS else None
-        self.failed += _failed(seconds) - _failed(oldest)
-        self.answers.append(seconds)
+        answers = self.answers
+        if self.failed or (seconds is not None and seconds < 0.0):
+            oldest = answers[0] if len(answers) == KEPT_ANSWERS else None
+            self.failed += _failed(seconds) - _failed(oldest)
+        answers.append(seconds)
         self.worked_out = -1.0
 
     @property

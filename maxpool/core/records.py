@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class RequestRecord(NamedTuple):
     """One ended request. Times are epoch seconds, spans milliseconds, tokens as in `TokenUsage`.
 
-    `at`: when it came. `account`: the id of the one that answered, or that failed last, "" where none was
+    `at`: when it ended. `account`: the id of the one that answered, or that failed last, "" where none was
     asked. `sent_model`: under which name it was asked. `status`: what the caller got, 0 where it left
     before an answer. `failed`: its caller got an error, be it as the end of a stream that began with 200.
     `outcome`: the class of the last try's outcome, or of the refusal. `cost_usd`: told by the upstream
@@ -80,6 +80,18 @@ class AccountRecord(NamedTuple):
 
     account: str
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Until when rows are kept: older ones (epoch seconds) go. Sums by the hour stay for good.
+
+    `now`: from which the age of readings is counted; of old ones fewer are kept.
+    """
+
+    requests_from: float
+    readings_from: float
+    now: float
 
 
 Row = RequestRecord | ReadingRecord | EventRecord | AccountRecord

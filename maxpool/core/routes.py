@@ -7,12 +7,13 @@ for an account, so that all accounts of a part are weighed at once. Nothing here
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - hints of values are read at run time
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from maxpool.core.account import Account
     from maxpool.core.lease import LeaseRequest

@@ -354,9 +354,9 @@ class Routes:
         )
 
     def listed(self) -> Iterator[str]:
-        """Names besides the models themselves that a client may ask for."""
+        """Names besides models that a client may ask for; those of sets where there is one but the built."""
         yield from self.exact
-        if self.accounts:
+        if self.sets.listed():
             yield SET
             yield from (f"{SET}:{one.name}" for one in self.all_sets())
 

@@ -10,7 +10,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -54,7 +53,7 @@ class Event:
     kind: Kind
     account: str = ""
     name: str = ""
-    detail: Mapping[str, Any] = MappingProxyType({})
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
     def record(self) -> EventRecord:
         """The same for the ledger."""
@@ -94,7 +93,7 @@ class Events:
             kind=kind,
             account=account,
             name=name,
-            detail=MappingProxyType(detail),
+            detail=detail,
         )
         self.latest.append(event)
         for listener in list(self._listeners):

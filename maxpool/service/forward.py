@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from maxpool.core.eligibility import Reason
-from maxpool.core.hop import busier, narrowed, no_larger, other_model
+from maxpool.core.hop import busier, larger_only, other_model
 from maxpool.core.lease import (
     AuthFinal,
     Burst,
@@ -198,9 +198,8 @@ class Forwarder:
             request = trail.asking(request, now, self.clock.elapsed())
             if trail.last is not None and isinstance(trail.last.outcome, Burst):
                 exclude |= busier(self.pool, request, now, exclude)
-            if trail.outgrown:
-                request = narrowed(self.pool, request, trail.outgrown)
-                exclude |= no_larger(self.pool, request, trail.outgrown)
+            request, small = larger_only(self.pool, request, trail.outgrown)
+            exclude |= small
             found = self.pool.acquire(request, now, exclude=exclude)
             if isinstance(found, Lease):
                 return found
@@ -279,8 +278,7 @@ class Forwarder:
                 trail.repeated.add(account_id)
                 await self._pause(self.limits.retry_same_s, trail)
             elif step is Then.AGAIN:
-                span_s = trail.again_span(account_id, self.limits.provider_backoff_s)
-                await self._pause(span_s, trail)
+                await self._pause(trail.again_span(account_id, self.limits), trail)
             elif not await self._renew(held, trail):
                 return failed
             if not self.pool.sent(held.lease, self.clock.now()):

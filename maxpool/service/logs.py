@@ -86,9 +86,9 @@ def _lines(error: BaseException) -> Iterator[str]:
         yield f"  in {frame.name}, {frame.filename}:{frame.lineno}"
 
 
-def set_up_logging(level: str, form: str) -> None:
-    """Send the root logger's records to stderr, redacted; `form` is `text` or `json`."""
-    handler = logging.StreamHandler()
+def set_up_logging(level: str, form: str, handler: logging.Handler | None = None) -> None:
+    """Send the root logger's records to `handler`, else to stderr, redacted; `form` is `text` or `json`."""
+    handler = handler or logging.StreamHandler()
     handler.addFilter(Redact())
     if form == "json":
         handler.setFormatter(JsonLines())

@@ -81,7 +81,7 @@ class Recorder:
         first_at, surface = down.first_at, job.surface
         return RequestRecord(
             request_id=job.request_id,
-            at=trail.began,
+            at=self.clock.now(),
             account="" if lease is None else lease.account_id,
             model=(request.model if lease is None else lease.model)[:MAX_WORD],
             sent_model=sent_model[:MAX_WORD],

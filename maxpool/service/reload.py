@@ -137,8 +137,8 @@ def cold_changes(old: Config, new: Config) -> list[str]:
         if getattr(old.ledger, key) != getattr(new.ledger, key)
     ]
     found += [
-        f"[logging] {key}"
-        for key in ("level", "format")
+        f"[logging] {key.removesuffix('_bytes')}"
+        for key in ("level", "format", "file_max_bytes", "files_kept")
         if getattr(old.logging, key) != getattr(new.logging, key)
     ]
     return found

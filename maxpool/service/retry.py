@@ -133,9 +133,9 @@ class Trail:
         ):
             self.dead.add(account_id)
 
-    def again_span(self, account_id: str, span_s: tuple[float, float]) -> tuple[float, float]:
+    def again_span(self, account_id: str, limits: Limits) -> tuple[float, float]:
         """The bounds of the pause before another try at one provider: the longest one grows."""
-        tried = self.again.get(account_id, 1)
+        tried, span_s = self.again.get(account_id, 1), limits.provider_backoff_s
         self.again[account_id] = tried + 1
         return span_s[0], min(span_s[0] * 4**tried, span_s[1])
 

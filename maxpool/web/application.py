@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from maxpool.web.metrics import MetricPages
     from maxpool.web.models import Models
     from maxpool.web.ownquestions import OwnQuestionPages
+    from maxpool.web.stats import StatsPages
     from maxpool.web.status import StatusPages
 
 log = logging.getLogger("maxpool.web")
@@ -60,6 +61,7 @@ class Surfaces:
     status: StatusPages
     metrics: MetricPages
     events: EventPages
+    stats: StatsPages
     admin: Admin
     open_paths: tuple[str, ...] = ()
     passthrough: Messages | None = None
@@ -89,6 +91,7 @@ def application(
         Route("/", status.root, methods=["GET", "HEAD"]),
         Route(USAGE, surfaces.own_questions.usage, methods=["GET"]),
         Route(PROFILE, surfaces.own_questions.profile, methods=["GET"]),
+        *surfaces.stats.routes(),
         *surfaces.admin.routes(),
     ]
     app = Starlette(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 METHODS: Final = b"GET, POST, PUT, PATCH, DELETE"
 SHOWN: Final = (
     b"request-id, x-request-id, retry-after, x-should-retry, x-maxpool-account, x-maxpool-attempts, "
-    b"x-maxpool-skipped, x-maxpool-retry-at"
+    b"x-maxpool-skipped, x-maxpool-retry-at, x-maxpool-model, x-maxpool-route"
 )
 """Fields of an answer that the page may read besides the few that every page may."""
 

@@ -48,6 +48,7 @@ MAX_SEEN_HOSTS = 64
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """Tell only whether the process lives and can serve; supervisors send no key."""
 ADMIN = "/admin"
+USAGE = "/usage"
 ROUTE = "/route"
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@,\s]+)(?::[0-9]{0,5})?")
 _UNSPENDING = ("none", "same-origin")
@@ -308,7 +309,7 @@ class Guard:
 
 def is_admin(path: str) -> bool:
     """Whether a path belongs to the admin API."""
-    return path == ADMIN or path.startswith(ADMIN + "/")
+    return path in (ADMIN, USAGE) or path.startswith(ADMIN + "/")
 
 
 def rules_of(config: Config, resolve: Callable[[str], Secret], local_key: str = "") -> Rules:

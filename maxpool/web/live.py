@@ -26,7 +26,7 @@ Document = dict[str, Any]
 SHOWN_REQUESTS: Final = 50
 """The latest requests on the picture; a page shows about half of them."""
 
-_ROUNDED: Final = {"pace": 2, "burn_per_hour": 4, "projected_at_reset": 3}
+_ROUNDED: Final = {"pace": 1, "burn_per_hour": 3, "projected_at_reset": 2}
 _CLOCK_STEP_S: Final = 60.0
 """Forecast times are told to the minute: they are guesses, and move a little with every second."""
 

@@ -9,10 +9,10 @@ import stat
 import pytest
 from sqlalchemy import func, select, text
 
-from maxpool.adapters.ledger import Keep, Ledger
+from maxpool.adapters.ledger import Ledger
 from maxpool.adapters.ledger_engine import open_engine, sqlite_url
 from maxpool.adapters.ledger_schema import HOURS, READINGS, REQUESTS, SESSIONS
-from maxpool.core.records import AccountRecord, EventRecord, LedgerQuery, ReadingRecord
+from maxpool.core.records import AccountRecord, EventRecord, Keep, LedgerQuery, ReadingRecord
 from tests.ledgers import keep, reading, wait, writing
 from tests.make import request_record
 
@@ -107,7 +107,7 @@ def test_what_is_too_old_goes_and_the_sums_by_the_hour_stay(database):
     readings = [ReadingRecord("a", "5h", 1000.0 * i, 0.5, None, "probe") for i in range(10)]
     keep(database, [*rows, *readings, EventRecord(1.0, "login", "a", "{}")])
     with writing(database) as ledger:
-        ledger.prune(Keep(requests_from=5000.0, readings_from=8000.0))
+        ledger.prune(Keep(requests_from=5000.0, readings_from=8000.0, now=10_000.0))
         wait(lambda: (count(database, REQUESTS), count(database, READINGS)) == (5, 2))
         wait(lambda: count(database, SESSIONS) == 5)
     with reading(database) as views:
@@ -119,7 +119,8 @@ def test_names_of_accounts_outlive_them(database):
     keep(database, [AccountRecord("a-1", "old"), AccountRecord("a-1", "work"), request_record(1)])
     with reading(database) as views:
         assert views.names() == {"a-1": "work"}
-        assert views.usage(LedgerQuery(by="account"))[0].key == "work"
+        (line,) = views.usage(LedgerQuery(by="account"))
+        assert (line.key, line.name) == ("a-1", "work")
 
 
 def test_its_file_is_its_owners_alone(tmp_path):  # X4

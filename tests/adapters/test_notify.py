@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 
 import pytest
@@ -16,9 +17,10 @@ def test_the_service_manager_hears_what_holds(tmp_path, monkeypatch):
         assert notify.asked()
         assert notify.ready()
         assert notify.main_process(4242)
+        assert notify.alive()
         assert notify.stopping()
-        heard = [manager.recv(100) for _ in range(3)]
-    assert heard == [b"READY=1", b"MAINPID=4242", b"STOPPING=1"]
+        heard = [manager.recv(100) for _ in range(4)]
+    assert heard == [b"READY=1", b"MAINPID=4242", b"WATCHDOG=1", b"STOPPING=1"]
 
 
 def test_where_nobody_asked_or_nobody_listens_nothing_happens(tmp_path, monkeypatch):
@@ -27,3 +29,24 @@ def test_where_nobody_asked_or_nobody_listens_nothing_happens(tmp_path, monkeypa
     assert not notify.ready()
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     assert not notify.ready()
+
+
+@pytest.mark.parametrize(
+    ("limit", "whom", "found"),
+    [
+        ("30000000", None, 30.0),
+        ("30000000", str(os.getpid()), 30.0),
+        ("30000000", "1", None),
+        (None, None, None),
+        ("soon", None, None),
+        ("0", None, None),
+    ],
+)
+def test_signs_of_life_are_asked_for_by_the_manager_and_of_one_process(
+    limit, whom, found, monkeypatch
+):
+    for name, value in (("WATCHDOG_USEC", limit), ("WATCHDOG_PID", whom)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert notify.watched_s() == found

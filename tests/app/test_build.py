@@ -6,7 +6,8 @@ import pytest
 
 from maxpool import AuthRejected, Lease, QuotaExceeded
 from maxpool.adapters.store import SqliteStateStore
-from maxpool.app.build import build, destinations_of, ids_of
+from maxpool.app.addresses import destinations_of
+from maxpool.app.build import build, ids_of
 from maxpool.config.load import parse
 from maxpool.errors import BindError, MaxpoolError
 from maxpool.sim.clock import HandClock

@@ -73,3 +73,39 @@ async def test_signals_go_down_the_lifeline_and_only_the_second_hurries():
         serving.pause()
         serving.close()
         assert await one.ended() == 1
+
+
+ORPHANS = """
+import asyncio, ctypes, os, socket, subprocess, sys
+from maxpool.adapters.handover import Channel, Child, Lifeline
+from maxpool.app.standin import StandIn
+
+ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: orphans come here, as to a container's first process
+
+async def main():
+    mine, theirs = (Lifeline(sock) for sock in socket.socketpair())
+    first = "import os, sys; os.fork() and os._exit(7); os.read(0, 1)"
+    process = subprocess.Popen([sys.executable, "-c", first], stdin=subprocess.PIPE)
+    one = StandIn(line=mine, child=Child(process, Channel(socket.socket())), hurry=asyncio.Event(), reaps=True)
+    one.begin()
+    ending = asyncio.ensure_future(one.ended())
+    while process.poll() is None:
+        await asyncio.sleep(0.01)
+    process.stdin.close()  # the orphan ends, too
+    while os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children"):
+        if not open(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read().split():
+            break
+        await asyncio.sleep(0.01)
+    theirs.close()
+    print(await ending)
+
+asyncio.run(asyncio.wait_for(main(), 20))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans go elsewhere here")
+def test_as_a_containers_first_process_it_leaves_no_zombie():
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHANS], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("7\n", "")

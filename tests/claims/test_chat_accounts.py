@@ -268,3 +268,20 @@ async def test_an_account_that_turns_out_unable_is_passed_over_and_nobody_is_bla
         got = await it.post(asked)
         assert got.error == (400, "invalid_request_error")
         assert "tool" in got.json["error"]["message"]
+
+
+async def test_a_name_that_stands_for_another_vendors_model_is_what_every_client_sees():  # P1
+    entries = {"a": CHAT}
+    aliases = {"quick": {"targets": ["a/big-model"]}}
+    people = (vendor("a", models=("big-model",)), key("b"))
+    async with rig(*people, entries=entries, aliases=aliases) as it:
+        chat = json.dumps({"model": "quick", "messages": HELLO}).encode()
+        responses = json.dumps({"model": "quick", "input": "hello"}).encode()
+        for path, body in (
+            ("/v1/messages", ask(model="quick", stream=False)),
+            ("/v1/chat/completions", chat),
+            ("/v1/responses", responses),
+        ):
+            got = await it.post(body, path)
+            assert (got.json["model"], got.fields["x-maxpool-model"]) == ("quick", "big-model")
+            assert (last(it)["model"], got.account) == ("big-model", "a")

@@ -115,6 +115,18 @@ async def test_a_model_map_renames_the_body_for_its_own_account_only():
         assert it.sim.requests[-1].body == body
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_renamed_answer_shows_the_name_that_was_asked_for(stream):  # P1
+    entries = {"a": {"models": {"claude-*": "claude-haiku-5-5"}}}
+    async with rig(key("a"), entries=entries, sim=SimSettings(gzip=True)) as it:
+        got = await it.post(ask(stream=stream), headers={"accept-encoding": "gzip"})
+        assert got.whole
+        assert b"claude-haiku-5-5" not in got.body
+        assert b'"model":"%s"' % MODEL.encode() in got.body
+        assert got.fields["x-maxpool-model"] == "claude-haiku-5-5"
+        assert it.sim.requests[-1].header("accept-encoding") == "identity"
+
+
 async def test_a_missing_model_is_known_by_the_callers_name():
     entries = {"a": {"models": {"claude-*": "made-up-model"}}}
     async with rig(key("a"), key("b"), entries=entries) as it:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from maxpool.core.hop import busier, narrowed, no_larger, other_model
+from maxpool.core.hop import busier, larger_only, narrowed, no_larger, other_model
 from maxpool.core.lease import Lease, ModelMissing, RateLimited
 from maxpool.core.rejected import ContextExceeded
 from maxpool.core.routes import Target, route_of
@@ -44,7 +44,8 @@ def test_an_idle_account_that_costs_money_does_not_come_before_a_busy_plan():
 def test_what_is_too_long_for_a_model_is_so_wherever_its_provider_has_it():  # P3
     p = pool("a", "b", key("k", provider="other"), key("l", provider="other", models={"*": "big"}))
     assert no_larger(p, ask(), [("a", MODEL)]) == {"a", "b"}
-    assert no_larger(p, ask(), [("k", MODEL)]) == {"k"}
+    assert larger_only(p, ask(), [("k", MODEL)])[1] == {"k"}
+    assert larger_only(p, ask(), []) == (ask(), NOBODY)
     assert no_larger(p, ask(), [("removed", MODEL)]) == NOBODY
 
 
@@ -82,8 +83,8 @@ def test_where_only_a_model_failed_its_account_may_be_asked_for_another():  # P1
 
 def test_what_is_too_long_for_one_target_goes_to_the_next_of_the_same_account():  # P3
     p, request = pool(key("k", provider="x")), routed()
-    assert no_larger(p, request, [("k", "small")]) == NOBODY
-    left = narrowed(p, request, [("k", "small")])
+    left, passed_over = larger_only(p, request, [("k", "small")])
+    assert passed_over == NOBODY
     assert granted(p, left).model == "large"
     assert narrowed(p, request, [("k", "small")]).route is left.route
     none = narrowed(p, left, [("k", "large")]).route

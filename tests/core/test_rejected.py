@@ -13,7 +13,6 @@ from maxpool.core.rejected import (
 )
 from tests.make import NOW, lease, pool, reason_of
 
-
 BLAMELESS = [RequestRejected(400), ContextExceeded(400), PolicyRefused(400), NotCarried("sound")]
 
 

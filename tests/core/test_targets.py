@@ -97,9 +97,8 @@ def test_a_provider_or_an_account_is_named_before_the_slash_and_a_model_may_hold
 
 
 def test_a_target_keeps_the_asked_name_with_a_star_and_has_a_weight_behind_the_at():
-    found = routes(POOL, Alias(name="claude-*", targets=("max/*@3", "openai/gpt@0.5"))).resolve(
-        OPUS
-    )
+    written = Alias(name="claude-*", targets=("max/*@3", "openai/gpt@0.5"))
+    found = route_to(routes(POOL, written), OPUS)
     assert [(t.model, t.weight) for t in found.targets] == [(OPUS, 3.0), ("gpt", 0.5)]
     assert weighted("claude-sonnet@20250929") == ("claude-sonnet@20250929", 1.0)
 
@@ -223,5 +222,9 @@ def test_names_that_clients_make_up_are_bounded():  # S19
 
 
 def test_clients_are_told_of_aliases_and_sets():
-    names = routes(POOL, Alias(name="best", targets=("gpt",)), Alias(name="c-*", targets=("gpt",)))
-    assert [*names.listed()] == ["best", "maxpool", "maxpool:default"]
+    names = routes(
+        routed_pool(), Alias(name="best", targets=("gpt",)), Alias(name="c-*", targets=("gpt",))
+    )
+    assert [*names.listed()] == ["best"]
+    names.sets.make(SetOf("night", ("gpt",)))
+    assert [*names.listed()] == ["best", "maxpool", "maxpool:default", "maxpool:night"]

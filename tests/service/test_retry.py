@@ -148,14 +148,14 @@ def test_a_failure_of_a_vendor_that_may_pass_is_tried_three_times_there():
     trail = Trail(began=0.0)
     for _ in range(2):
         assert then(TransientFailure(500), trail, "v", Failures()) is Then.AGAIN
-        trail.again_span("v", (0.25, 3.0))
+        trail.again_span("v", Limits())
     assert then(Garbage("empty"), trail, "v", Failures()) is Then.NEXT
     assert then(Garbage("empty"), trail, "w", Failures()) is Then.AGAIN
 
 
 def test_the_pauses_between_them_grow():
     trail = Trail(began=0.0)
-    spans = [trail.again_span("v", (0.25, 3.0)) for _ in range(3)]
+    spans = [trail.again_span("v", Limits()) for _ in range(3)]
     assert spans == [(0.25, 1.0), (0.25, 3.0), (0.25, 3.0)]
 
 

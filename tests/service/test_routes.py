@@ -82,7 +82,8 @@ def test_an_answer_tells_what_its_name_stood_for():
 
 async def test_an_alias_is_served_under_its_targets_name_and_listed():  # P1
     aliases = {"best": {"targets": [f"b/{MODEL}"]}, "gone": {"targets": ["c/claude-none-1"]}}
-    async with rig(aliases=aliases) as it:
+    sets = {"night": {"targets": [f"c/{MODEL}"]}}
+    async with rig(aliases=aliases, sets=sets) as it:
         got = await it.post(ask(model="best"))
         assert got.whole
         assert got.account == "b"
@@ -92,4 +93,6 @@ async def test_an_alias_is_served_under_its_targets_name_and_listed():  # P1
         unknown = await it.post(ask(model="account:x/y"))
         assert unknown.error == (404, "not_found_error")
         listed = json.loads((await it.get("/v1/models")).body)["data"]
-        assert {"best", "maxpool", "maxpool:default"} <= {one["id"] for one in listed}
+        assert {"best", "maxpool", "maxpool:default", "maxpool:night"} <= {
+            one["id"] for one in listed
+        }

@@ -81,3 +81,14 @@ def test_a_stop_sequence_ends_the_text_before_itself() -> None:
 def test_output_tokens_are_a_quarter_of_the_text() -> None:
     a = answer()
     assert a.output_tokens == tokens_of(len(a.blocks[0].text))
+
+
+def test_all_tools_are_called_at_once_when_asked_for() -> None:
+    tools = (Tool(name="Read", schema=SCHEMA), Tool(name="Write", schema={}))
+    called = [b for b in answer(tools=tools, asked="use all tools").blocks if b.kind == "tool_use"]
+    assert [b.tool_name for b in called] == ["Read", "Write"]
+    assert len({b.tool_id for b in called}) == 2
+
+
+def test_a_schema_makes_the_text_json_of_that_form() -> None:
+    assert set(json.loads(answer(schema=SCHEMA).blocks[-1].text)) == {"path", "lines", "mode"}

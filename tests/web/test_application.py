@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.rig import rig
+from tests.rig import MODEL, ask, rig
 
 
 async def test_unknown_paths_name_what_there_is():
@@ -64,3 +64,28 @@ async def test_an_allowed_path_never_stands_in_place_of_an_endpoint():
         assert (await it.get("/v1/messages")).status == 405
         assert (await it.get("/v1/pictures")).status == 404
         assert it.sim.requests[-1].path == "/v1/pictures"
+
+
+async def test_errors_of_the_server_itself_have_the_form_of_the_prefix():
+    async with rig() as it:
+        for path in ("/openai/v1/files", "/openai/nothing"):
+            got = await it.get(path)
+            assert got.status == 404
+            assert got.json["error"]["code"] == "not_found"
+        assert (await it.get("/anthropic/nothing")).error == (404, "not_found_error")
+        assert (await it.send("HEAD", "/anthropic", {}, b"")).status == 200
+
+
+async def test_the_admin_and_status_pages_stand_behind_no_prefix():  # X7
+    async with rig() as it:
+        for prefix in ("/openai", "/anthropic", "/v1/sets/maxpool", "/openai/v1"):
+            for path in ("/admin/status", "/status", "/admin/../admin/status"):
+                assert (await it.get(prefix + path)).status == 404
+
+
+async def test_a_set_is_an_endpoint():
+    async with rig(sets={"mine": {"targets": [f"a/{MODEL}"]}}) as it:
+        body = ask(model="whatever", stream=False)
+        assert (await it.post(body, "/v1/sets/mine/v1/messages")).account == "a"
+        assert (await it.post(body, "/v1/sets/mine/chat/completions")).status == 200
+        assert (await it.post(body, "/v1/sets/nobodys/chat/completions")).status == 404

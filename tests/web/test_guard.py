@@ -311,6 +311,9 @@ async def test_a_key_has_no_more_requests_at_once_than_it_may():  # X9
     door.guard.app = door.app
     assert await door.knock(path="/v1/messages", x_api_key="k1") == 429
     assert door.fields[b"x-should-retry"] == b"true"
+    for path in ("/openai/chat/completions", "/anthropic/v1/messages", "/v1/sets/x/responses"):
+        assert await door.knock(path=path, x_api_key="k1") == 429, "a prefix is no way around"
+    assert await door.knock(path="/route", x_api_key="k1") == 429
     assert await door.knock(path="/status", x_api_key="k1") == 200, "looking is no request"
     release.set()
     await first
@@ -359,3 +362,24 @@ def test_the_limits_of_the_config_are_the_rules():
     keys = [{"name": "a", "key": "env:A"}, {"name": "b", "key": "env:B", "requests": 2}]
     rules = rules_of(config(client_keys=keys), lambda name: Secret(name))
     assert rules.allowances == {"b": Allowance(name="b", requests=2)}
+
+
+async def test_what_stands_before_a_path_is_told_and_taken_away():
+    door = Door()
+    await door.knock(path="/openai/v1/sets/fast/chat/completions")
+    inside = door.inside[-1]
+    assert (inside["path"], inside["raw_path"]) == (
+        "/v1/chat/completions",
+        b"/v1/chat/completions",
+    )
+    assert (inside["state"]["prefix"], inside["state"]["set_name"]) == ("openai", "fast")
+
+
+async def test_who_is_turned_away_hears_it_in_the_form_of_its_api():
+    door = Door(keys=KEY, require_key=True)
+    assert await door.knock(path="/openai/v1/models") == 401
+    assert b'"code":"invalid_api_key"' in door.body
+    assert await door.knock("POST", path="/v1/responses", x_api_key="k1") == 415
+    assert b'"code"' in door.body
+    assert await door.knock(path="/anthropic/v1/models") == 401
+    assert b'"authentication_error"' in door.body

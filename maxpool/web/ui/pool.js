@@ -102,7 +102,7 @@ function accountList() {
       [['given', 'as configured'], ['attention', 'in need first'], ['week', 'by week used'], ['load', 'by load'], ['name', 'by name']].map(([k, t]) => h('option', { key: k, value: k }, t))),
     tabs('Look', look, [['cards', 'Cards'], ['rows', 'Rows']], (to) => { view.look = to; try { localStorage.setItem('maxpool.look', to); } catch { /* as above */ } changed(); }),
     shown.length < all.length ? h('span', { class: 'note' }, `${shown.length} of ${all.length}`) : null) : null;
-  const inside = look === 'rows' ? h('div', { class: 'rows', key: 'rows' }, rowHeads(), shown.map(row)) : h('div', { class: 'cards', key: 'cards' }, shown.map(card));
+  const inside = look === 'rows' ? h('div', { class: 'rows', key: 'rows' }, rowHeads(), shown.map(row)) : h('div', { class: `cards ${shown.length < 3 ? 'few' : ''}`, key: 'cards' }, shown.map(card));
   return h('section', { class: 'accounts', 'aria-label': 'Accounts' }, tools, shown.length ? inside : empty('No account is called like that.'));
 }
 

@@ -33,7 +33,7 @@ function resolved() {
   const told = want('/admin/config', 30);
   if (!told.data) return panel('Resolved config', null, empty(told.error ? told.error.message : 'Asking'));
   const wanted = view.find.toLowerCase();
-  const tables = told.data.tables.map((t) => ({ ...t, settings: t.settings.filter((s) => (view.all || t.entry || s.origin !== 'default' || wanted) && (!wanted || `${t.name}.${s.key} ${s.value}`.toLowerCase().includes(wanted))) })).filter((t) => t.settings.length);
+  const tables = told.data.tables.map((t) => ({ ...t, settings: t.settings.filter((s) => (view.all || s.origin !== 'default' || wanted) && (!wanted || `${t.name}.${s.key} ${s.value}`.toLowerCase().includes(wanted))) })).filter((t) => t.settings.length);
   return panel('Resolved config', 'every key as it holds; secrets are references',
     h('div', { class: 'tools' }, h('input', { type: 'search', placeholder: 'Find a key', 'aria-label': 'Find a key', value: view.find, oninput: (e) => { view.find = e.target.value; changed(); } }), h('label', { class: 'check' }, h('input', { type: 'checkbox', checked: view.all, onchange: (e) => { view.all = e.target.checked; changed(); } }), ' defaults too')),
     tables.length ? h('div', { class: 'config' }, tables.map((t, i) => h('section', { key: `${t.name} ${i}` }, h('h3', null, t.name ? (t.entry ? `[[${t.name}]]` : `[${t.name}]`) : 'top'),

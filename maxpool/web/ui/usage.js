@@ -40,6 +40,7 @@ export function usageScreen() {
   const { told, list, kept } = listed();
   const by = kept ? view.by : 'account';
   const sum = (pick) => list.reduce((all, u) => all + (pick(u) || 0), 0);
+  if (!['day', 'week', 'month'].includes(by)) list.sort((a, b) => tokens(b) - tokens(a));
   const total = sum(tokens);
   const most = Math.max(...list.map(tokens), 1);
   const sent = sum((u) => u.tokens_in + u.cache_read + u.cache_write);
