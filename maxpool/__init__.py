@@ -34,6 +34,7 @@ _HOMES = {
     "LeaseRequest": "lease",
     "ModelMissing": "lease",
     "NetworkFailure": "lease",
+    "NotCarried": "rejected",
     "Outcome": "lease",
     "Overloaded": "lease",
     "OwnLogin": "lease",
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
     from maxpool.core.lease import Wait as Wait
     from maxpool.core.pool import Pool as Pool
     from maxpool.core.rejected import ContextExceeded as ContextExceeded
+    from maxpool.core.rejected import NotCarried as NotCarried
     from maxpool.core.rejected import PolicyRefused as PolicyRefused
     from maxpool.core.settings import PoolSettings as PoolSettings
     from maxpool.core.view import PoolView as PoolView

@@ -72,7 +72,8 @@ async def tab(browser: Any, url: str, **options: Any) -> AsyncIterator[Tab]:
     found.page.set_default_timeout(15_000)
     found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
     found.page.on(
-        "console", lambda m: found.complaints.append(m.text) if m.type in ("error", "warning") else None
+        "console",
+        lambda m: found.complaints.append(m.text) if m.type in ("error", "warning") else None,
     )
     try:
         await found.page.goto(url)

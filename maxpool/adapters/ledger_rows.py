@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from sqlalchemy import case
 from sqlalchemy.dialects import postgresql, sqlite
 
 from maxpool.adapters.ledger_schema import (
@@ -177,15 +178,25 @@ def _insert(
 def _upsert(
     connection: Connection, table: Table, keys: Sequence[str], sums: Sequence[str]
 ) -> Insert:
-    """Insert, or add to the row that is there; what is no sum takes the newer value."""
+    """Insert, or add to the row that is there; what is no sum takes the newer value.
+
+    Rows may come late: what a session was last is told by its latest request, not by the last written.
+    """
     dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement: Any = dialect.insert(table)
     new, old = statement.excluded, table.c
     changed: dict[str, Any] = {}
     for column in table.columns:
-        if column.name in sums:
-            changed[column.name] = old[column.name] + new[column.name]
-        elif column.name not in keys and column.name not in ("first_at", "client"):
-            changed[column.name] = new[column.name]
+        name = column.name
+        if name in keys or name == "client":
+            continue
+        if name in sums:
+            changed[name] = old[name] + new[name]
+        elif name == "first_at":
+            changed[name] = case((new[name] < old[name], new[name]), else_=old[name])
+        elif "last_at" in old:
+            changed[name] = case((new["last_at"] >= old["last_at"], new[name]), else_=old[name])
+        else:
+            changed[name] = new[name]
     found: Insert = statement.on_conflict_do_update(index_elements=list(keys), set_=changed)
     return found

@@ -29,9 +29,11 @@ def add_entry(path: Path, values: Mapping[str, object], section: str = ACCOUNTS)
     _change(path, lambda text: edit.add_entry(text, section, values))
 
 
-def set_entry(path: Path, name: str, values: Mapping[str, object | None]) -> None:
+def set_entry(
+    path: Path, name: str, values: Mapping[str, object | None], section: str = ACCOUNTS
+) -> None:
     """Set keys of the account called `name`; None removes a key."""
-    _change(path, lambda text: edit.set_entry(text, ACCOUNTS, name, values))
+    _change(path, lambda text: edit.set_entry(text, section, name, values))
 
 
 def remove_entry(path: Path, name: str, section: str = ACCOUNTS) -> None:
@@ -39,8 +41,8 @@ def remove_entry(path: Path, name: str, section: str = ACCOUNTS) -> None:
     _change(path, lambda text: edit.remove_entry(text, section, name))
 
 
-def set_value(path: Path, section: str, key: str, value: object) -> None:
-    """Set a key of `[section]`; None removes it, so that its default holds."""
+def set_value(path: Path, section: str | tuple[str, ...], key: str, value: object) -> None:
+    """Set a key of `[section]` (a tuple where a name may hold a dot); None removes it, so that its default holds."""
     _change(path, lambda text: edit.set_value(text, section, key, value))
 
 

@@ -31,6 +31,7 @@ from maxpool.config.load import Loaded
 from maxpool.config.load import load as load_config
 from maxpool.core.snapshot import VERSION as SNAPSHOT_VERSION
 from maxpool.errors import StateError
+from maxpool.service.faults import LOOK_EVERY_S, FaultLimits, Faults
 from maxpool.service.logs import set_up_logging
 
 if TYPE_CHECKING:
@@ -72,9 +73,10 @@ async def run(
     """
     _log_where_asked(loaded)
     raise_open_files_limit()
-    stand_in = await _Run(loaded, announce, confirm).serve(offer)
+    this = _Run(loaded, announce, confirm)
+    stand_in = await this.serve(offer)
     if stand_in is None:
-        return 0
+        return this.code
     gc.unfreeze()
     gc.collect()  # it only waits now: what the server was made of is given back
     return await stand_in.ended()
@@ -98,6 +100,7 @@ class _Run:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     reload: Callable[[], object] = bool
+    code: int = 0
 
     async def serve(self, offer: Offer | None) -> StandIn | None:
         """From the state folder's lock to the end of the drain; returns what is to be done then."""
@@ -113,6 +116,7 @@ class _Run:
             server = _server(built, config, taken.sockets if taken is not None else ())
             _on_signals(self._signalled)
             built.operator.stop = self.stop.set
+            self._end_when_broken(built)
             self.reload = built.reloader.reload
             with suppress(NotImplementedError, AttributeError):  # Windows has no SIGHUP
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
@@ -207,6 +211,23 @@ class _Run:
         await asyncio.gather(*draining)
         await leaving.finish()
         return stand_in
+
+    def _end_when_broken(self, built: Maxpool) -> None:
+        """Stop, with a code that says so, once maxpool itself failed too often."""
+
+        def limits() -> FaultLimits:
+            server = built.roster.config.server
+            return FaultLimits(server.max_internal_errors, server.internal_errors_within_s)
+
+        def count() -> int:
+            return built.stats.internal_errors + built.tasks.failed
+
+        def give_up() -> None:
+            self.code = 1
+            self.stop.set()
+
+        faults = Faults(count, limits, built.clock, give_up)
+        built.timers.every(LOOK_EVERY_S, "faults", faults.tick)
 
     def _signalled(self) -> None:
         (self.hurry if self.stop.is_set() else self.stop).set()

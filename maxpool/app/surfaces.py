@@ -42,7 +42,8 @@ def surfaces_of(built: Maxpool) -> Surfaces:
     flow = (forwarder, built.pulse, built.tasks, bodies)
     listing = ModelList(pool, built.upstream, built.tokens, clock, built.destinations)
     status = StatusPages(pool, built.stats, clock, built.facts)
-    events = live_pages(built, status)
+    ledger = _ledger(built)
+    events = live_pages(built, status, ledger)
     return Surfaces(
         messages=Messages(*flow),
         count_tokens=Messages(*flow, counts_tokens=True),
@@ -70,7 +71,7 @@ def surfaces_of(built: Maxpool) -> Surfaces:
                 _providers(built, listing),
                 _sets(built),
                 _config(built),
-                _ledger(built),
+                ledger,
                 _reported(built),
                 AlertPages(built.alerting),
                 SignIn(events.browsers),

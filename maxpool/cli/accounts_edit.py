@@ -148,16 +148,19 @@ def probe(name: str, url: str | None, config_file: Path | None, as_json: bool) -
     """
     from maxpool.cli.accounts_place import done
     from maxpool.cli.accounts_place import found as find
+    from maxpool.cli.progress import working
 
     one = find(url, config_file, name)
     if one is not None:
-        told = one.server.post(f"{one.path}/probe", within_s=ASKING_S)
+        with working(f"asking for the quota of {name}"):
+            told = one.server.post(f"{one.path}/probe", within_s=ASKING_S)
         done(told, as_json, str(told["result"]))
         return
     from maxpool.app import offline
     from maxpool.cli import loop
 
-    text, account = loop.run(offline.probe(config_file, name))
+    with working(f"asking for the quota of {name}"):
+        text, account = loop.run(offline.probe(config_file, name))
     done({**account, "result": text}, as_json, text)
 
 

@@ -29,7 +29,8 @@ def listed(found: Document, now: float) -> list[str | Table]:
     if not accounts:
         return ["There is no account yet: `maxpool login NAME` adds one."]
     rows = tuple(_row(account, now) for account in accounts)
-    return [f"{first}.", "", Table(head=HEAD, rows=rows, numbers=frozenset({3, 4, 5, 6}))]
+    numbers = frozenset({3, 4, 5, 6})
+    return [f"{first}.", "", Table(head=HEAD, rows=rows, numbers=numbers, less=(1, 3, 6))]
 
 
 def shown(account: Document, now: float) -> list[str | Table]:
@@ -73,15 +74,24 @@ def sessions(found: Document) -> list[str | Table]:
             one["account"],
             str(one["turns"]),
             str(one["moves"]),
+            _cache_share(one.get("used")),
             duration(one["idle_s"]),
             ", ".join(f"{w['account']} {_tokens(w['tokens'])}" for w in one["warm"]) or "-",
         )
         for one in listed_now
     )
     count = found["bound"]
-    head = ("SESSION", "ACCOUNT", "TURNS", "MOVES", "IDLE", "CACHED (TOKENS)")
-    table = Table(head=head, rows=rows, numbers=frozenset({2, 3, 4}))
+    head = ("SESSION", "ACCOUNT", "TURNS", "MOVES", "HITS", "IDLE", "CACHED (TOKENS)")
+    table = Table(head=head, rows=rows, numbers=frozenset({2, 3, 4, 5}), less=(4, 2, 3, 6))
     return [f"{count} session{'' if count == 1 else 's'} bound to accounts{more}.", "", table]
+
+
+def _cache_share(used: Document | None) -> str:
+    """Which share of what a session sent was read from prompt caches."""
+    if used is None:
+        return "-"
+    sent = used["tokens_in"] + used["cache_read"] + used["cache_write"]
+    return f"{used['cache_read'] / sent:.0%}" if sent else "-"
 
 
 def _row(account: Document, now: float) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""`maxpool config check` and `config show`: what the config file says, and what is wrong with it."""
+"""`maxpool config check` and `config show`: what the config file says, and what is wrong with it.
+
+What changes the file is in `config_edit`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from maxpool.cli import config_edit
 from maxpool.cli.options import config_option, json_option
 from maxpool.config.environment import environ
 
@@ -22,7 +26,11 @@ if TYPE_CHECKING:
 
 @click.group(name="config")
 def command() -> None:
-    """Check the config file, or show what holds."""
+    """Check the config file, show what holds, or change it."""
+
+
+for _command in config_edit.COMMANDS:
+    command.add_command(_command)
 
 
 @command.command(epilog="Example: maxpool config check --config new.toml")

@@ -40,12 +40,14 @@ SIGNS = {
     "/probes": "probes",
     "/providers": "providers",
     "/reload": "loaded_at",
+    "/requests": "requests",
     "/resume": "paused",
     "/sessions": "sessions",
     "/sessions/": "account_id",
     "/sets": "sets",
     "/sets/": "set",
     "/stop": "drain_s",
+    "/usage": "usage",
     "/warmth": "mode",
 }
 """By path (or, with a slash, by how it begins): a field of maxpool's answer, to know it by."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from maxpool.cli.options import config_option, json_option, terminal_width, url_option
+from maxpool.cli.options import config_option, json_option, url_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +61,7 @@ def _examine(given: dict[str, Any]) -> int:
     from maxpool.app.doctor import Doctor, summary
     from maxpool.cli import doctor_view, loop
     from maxpool.cli.control import printed
+    from maxpool.cli.progress import working
     from maxpool.cli.tables import printable, show
     from maxpool.service.gates import EXIT_CODES, worst
 
@@ -70,7 +71,8 @@ def _examine(given: dict[str, Any]) -> int:
         live=not given["skip_live"],
         timeout_s=given["timeout_s"],
     )
-    found = loop.run(doctor.examine())
+    with working("looking at everything"):
+        found = loop.run(doctor.examine())
     said = summary(found)
     if given["as_json"]:
         click.echo(printed(doctor_view.as_json(found, said)))
@@ -78,7 +80,7 @@ def _examine(given: dict[str, Any]) -> int:
         for line in doctor_view.brief(found, said):
             click.echo(printable(line))
     else:
-        show(doctor_view.table(found, said, terminal_width()))
+        show(doctor_view.table(found, said))
     return EXIT_CODES[worst(found)]
 
 

@@ -11,10 +11,8 @@ if TYPE_CHECKING:
 
     from maxpool.service.gates import Gate
 
-MARGIN = 2
 
-
-def table(gates: Sequence[Gate], summary: str, width: int | None = None) -> list[str | Table]:
+def table(gates: Sequence[Gate], summary: str) -> list[str | Table]:
     """Every gate under the summary, and below what to do where one does not pass."""
     from maxpool.service.gates import Verdict
 
@@ -24,7 +22,7 @@ def table(gates: Sequence[Gate], summary: str, width: int | None = None) -> list
     if open_ones:
         parts += ["", "What to do:"]
         parts += [f"  {g.about}, {g.gate}: {g.todo}" for g in open_ones if g.todo]
-    return _fitting(parts, width)
+    return parts
 
 
 def brief(gates: Sequence[Gate], summary: str) -> list[str]:
@@ -57,23 +55,3 @@ def as_json(gates: Sequence[Gate], summary: str) -> dict[str, Any]:
             for g in gates
         ],
     }
-
-
-def _fitting(parts: list[str | Table], width: int | None) -> list[str | Table]:
-    """With the last column cut to the terminal: it may hold long paths and sentences."""
-    if width is None:
-        return parts
-    found: list[str | Table] = []
-    for part in parts:
-        if isinstance(part, Table):
-            before = [max(map(len, column)) for column in zip(part.head, *part.rows, strict=True)]
-            room = max(width - sum(before[:-1]) - MARGIN * len(before), 20)
-            rows = tuple((*row[:-1], _cut(row[-1], room)) for row in part.rows)
-            found.append(Table(head=part.head, rows=rows, numbers=part.numbers))
-        else:
-            found.append(part)
-    return found
-
-
-def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else f"{text[: room - 3]}..."

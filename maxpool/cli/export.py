@@ -5,6 +5,7 @@ Says what became of each account's login; the file is worth as much as its pass 
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,15 +48,19 @@ def command(  # noqa: PLR0913 - click's own way
     """
     from maxpool.app.transfer import export
     from maxpool.cli.passphrase import passphrase
+    from maxpool.cli.progress import working
 
     if file.exists() and not force:
         raise click.UsageError(f"{file} exists; name another file, or give --force.")
     if move and not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("There is no terminal to ask in: give --yes to move logins.")
         click.confirm(MOVE_QUESTION, abort=True, err=True)
     phrase = passphrase(
         "Pass phrase for the file", passphrase_file, "--passphrase-file", twice=True
     )
-    found = export(file, phrase, config_file, move=move)
+    with working("sealing the file"):
+        found = export(file, phrase, config_file, move=move)
     if as_json:
         import json
         from dataclasses import asdict

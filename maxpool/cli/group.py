@@ -32,6 +32,8 @@ VERBS = (
     "sets",
     "keys",
     "sessions",
+    "requests",
+    "usage",
     "pause",
     "resume",
     "run",
@@ -141,6 +143,7 @@ def run(arguments: Sequence[str]) -> int:
             click.echo(f"For all options: {error.ctx.command_path} --help", err=True)
         return error.exit_code
     except click.Abort:
+        click.echo("Stopped.", err=True)
         return 1
     return code if isinstance(code, int) else 0
 

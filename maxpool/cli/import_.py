@@ -40,11 +40,13 @@ def command(
     """
     from maxpool.app.transfer import import_bundle, read
     from maxpool.cli.passphrase import passphrase
+    from maxpool.cli.progress import working
     from maxpool.config.environment import config_path
 
     phrase = passphrase("Pass phrase of the file", passphrase_file, "--passphrase-file")
     target = (config_file or config_path()).absolute()
-    found = import_bundle(read(file, phrase), target, replace=replace)
+    with working("opening the file"):
+        found = import_bundle(read(file, phrase), target, replace=replace)
     if as_json:
         import json
         from dataclasses import asdict

@@ -13,12 +13,9 @@ def command() -> None:
     """
 
 
-@command.command("grafana")
+@command.command("grafana", epilog="Example: maxpool metrics grafana > maxpool-grafana.json")
 def grafana() -> None:
-    """Print a Grafana dashboard to import.
-
-    Example: maxpool metrics grafana > maxpool-grafana.json
-    """
+    """Print a Grafana dashboard to import."""
     from maxpool.web.grafana import text
 
     click.echo(text())

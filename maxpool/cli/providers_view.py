@@ -29,7 +29,7 @@ def listed(found: Document) -> list[str | Table]:
     ready = sum(one["state"] in ("ready", "busy") for one in providers)
     first = f"{_count(len(names), 'provider')}, {ready} of {_count(len(providers), 'account')} can serve."
     rows = tuple(_row(one, found["now"]) for one in providers)
-    table = Table(head=HEAD, rows=rows, numbers=frozenset({5, 6}))
+    table = Table(head=HEAD, rows=rows, numbers=frozenset({5, 6}), less=(2, 8, 5, 6))
     return [first, "", table, "", *warmth_lines(found["warmth"])]
 
 

@@ -21,6 +21,8 @@ Status = Mapping[str, Any]
 SERVING = frozenset({"ready", "busy"})
 WIDE = 10
 WIDE_TERMINAL = 116
+NARROW_TERMINAL = 64
+"""Columns below which a table breaks: each account has two lines of its own there."""
 NARROW_METER = 16
 _HEAD = ("ACCOUNT", "STATE", "5 HOURS", "7 DAYS", "IN FLIGHT", "SESSIONS", "WHY NOT")
 _WIDE_HEAD, _NARROW_HEAD = _HEAD[:6], _HEAD[:5]
@@ -113,6 +115,12 @@ def plain(status: Status, width: int | None = None) -> list[str]:
     if width is None:
         return [*found, "", *_aligned([_HEAD, *(_cells(row) for row in all_rows)])]
     found = [unbroken(line) for line in found]
+    if width < NARROW_TERMINAL:
+        return [
+            *found,
+            "",
+            *(line for card in _cards(status, width) for line in card.plain.split("\n")),
+        ]
     if width >= WIDE_TERMINAL:
         cells = [(cut(row.name, _LONGEST_NAME), *_cells(row)[1:6]) for row in all_rows]
         table = _aligned([_WIDE_HEAD, *cells])
@@ -146,6 +154,9 @@ def renderable(status: Status, *, width: int = 120, per_s: float | None = None) 
         head.append(
             f"   {per_s:.1f} requests/s, {in_flight} in flight, {sessions(status)}", style="dim"
         )
+    warnings = [Text(unbroken(note), style="yellow") for note in notes(status)]
+    if width < NARROW_TERMINAL:
+        return Group(head, *warnings, Text(""), *_cards(status, width))
     wide = width >= WIDE_TERMINAL
     all_rows = rows(status)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
@@ -159,9 +170,16 @@ def renderable(status: Status, *, width: int = 120, per_s: float | None = None) 
         meters = (_coloured(row.five_hours, wide), _coloured(row.seven_days, wide))
         load = (row.in_flight, row.sessions) if wide else (row.in_flight,)
         table.add_row(Text(row.name), state, *meters, *load)
-    warnings = [Text(unbroken(note), style="yellow") for note in notes(status)]
     below = [Text(cut(line, width)) for line in _reasons(all_rows)]
     return Group(head, *warnings, Text(""), table, *below)
+
+
+def _cards(status: Status, width: int) -> list[Text]:
+    """The accounts as `maxpool top` draws them."""
+    from maxpool.cli.top_view import card
+
+    now = number(status.get("now")) or 0.0
+    return [card(account, now, width) for account in status.get("accounts") or ()]
 
 
 def requests_per_s(before: Status, after: Status) -> float:

@@ -93,11 +93,13 @@ def rekey(config_file: Path | None, new_key: Path | None, ask: bool, as_json: bo
     """
     from maxpool.app.vault import rekey as change
     from maxpool.cli.passphrase import passphrase
+    from maxpool.cli.progress import working
 
     given = None
     if ask or new_key is not None:
         given = passphrase("New pass phrase", new_key, "--new-key", twice=True)
-    origin = change(_config(config_file), given)
+    with working("sealing everything anew"):
+        origin = change(_config(config_file), given)
     if as_json:
         _json({"key": origin, "to_be_put_in_place": given is not None})
     elif given is None:
@@ -119,8 +121,10 @@ def move(place: Literal["keyring", "file"], config_file: Path | None, as_json: b
     A running server follows.
     """
     from maxpool.app.secretmove import move as take
+    from maxpool.cli.progress import working
 
-    moved = take(_config(config_file), place)
+    with working("moving the logins"):
+        moved = take(_config(config_file), place)
     if as_json:
         _json({"place": place, "moved": moved})
         return

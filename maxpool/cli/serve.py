@@ -75,6 +75,7 @@ def command(  # noqa: PLR0913 - click hands over each option
     from maxpool.config.load import Overrides, load
 
     given = Overrides(host=host, port=port, log_level=log_level, log_file=log_file)
+    _bring_up_to_date(config_file or config_path())
     if detach:
         from maxpool.cli.serve_detach import detached
 
@@ -88,6 +89,14 @@ def command(  # noqa: PLR0913 - click hands over each option
 
         announce = partial(announced, loaded, config_file)
         ctx.exit(loop.run(run(loaded, announce=announce, confirm=confirm, offer=offer)))
+
+
+def _bring_up_to_date(path: Path) -> None:
+    from maxpool.app.upgrade import upgrade
+
+    backup = upgrade(path)
+    if backup is not None:
+        click.echo(f"{path} has the present format now; the old text is in {backup}.", err=True)
 
 
 def _offer() -> AbstractContextManager[Any]:

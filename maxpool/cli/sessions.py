@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,8 @@ from maxpool.cli.options import config_option, json_option, url_option
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from maxpool.cli.control import Control
 
 
 @click.group(name="sessions", invoke_without_command=True)
@@ -38,16 +40,29 @@ def show_all(
     config_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Show sessions, the latest first: account, turns, moves, what is cached where."""
+    """Show sessions, the latest first: account, turns, moves, the share read from caches, what is cached where."""
     from maxpool.cli.accounts_view import sessions
     from maxpool.cli.control import control, printed
     from maxpool.cli.tables import show
 
-    found = control(url, config_file).get("/sessions", limit=limit)
+    server = control(url, config_file)
+    found = with_use(server, server.get("/sessions", limit=limit))
     if as_json:
         click.echo(printed(found))
     else:
         show(sessions(found))
+
+
+def with_use(server: Control, found: dict[str, Any]) -> dict[str, Any]:
+    """The sessions with what they have used, where a ledger knows."""
+    from maxpool.errors import MaxpoolError
+
+    try:
+        told = server.get("/usage", by="session", limit=10_000)["usage"]
+    except MaxpoolError:  # it is off, or cannot be read: then that is not told
+        told = []
+    used = {line["session"]: line for line in told if "session" in line}
+    return {**found, "sessions": [{**s, "used": used.get(s["session"])} for s in found["sessions"]]}
 
 
 @command.command(name="move", epilog="Example: maxpool sessions move 5f2c max-2")

@@ -77,10 +77,11 @@ def screen(url: str | None, config_file: Path | None) -> Top:
 
     from maxpool.cli.top_feed import Feed
 
-    return top_app.Top(
+    found: Top = top_app.Top(
         lambda tell: Feed(lambda: source_of(url, config_file), tell),
         Keys(url=url, config_file=config_file),
     )
+    return found
 
 
 def _textual() -> Any:  # noqa: ANN401 - a module

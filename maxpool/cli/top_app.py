@@ -126,13 +126,13 @@ class Top(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     Screen, OptionList, Input, VerticalScroll { background: ansi_default; color: ansi_default; }
-    #head { height: auto; max-height: 8; padding: 0 1; }
+    #head { height: auto; max-height: 8; padding: 0 1; margin-bottom: 1; }
     #columns { height: 1; padding: 0 1; }
-    #accounts { height: auto; max-height: 60%; border: none; padding: 0; margin-top: 0; }
-    #head { margin-bottom: 1; }
+    #accounts { height: auto; max-height: 60%; border: none; padding: 0 1 0 0; }
     * { scrollbar-size-vertical: 1; }
-    #accounts > .option-list--option-highlighted { background: ansi_default; text-style: reverse; }
-    #accounts:focus > .option-list--option-highlighted { background: ansi_default; text-style: reverse; }
+    #accounts > .option-list--option-highlighted, #accounts:focus > .option-list--option-highlighted {
+        color: ansi_default; background: ansi_default; text-style: reverse;
+    }
     #panes { height: 1; padding: 0 1; margin-top: 1; }
     #below { height: 1fr; padding: 0 1; }
     #below Static, #details { width: auto; }
@@ -163,6 +163,7 @@ class Top(App[None]):
         self.words, self.sort, self.pane = "", SORTS[0], PANES[0]
         self.lost: str | None = None
         self._feed = feed(self._hear_from_thread)
+        self._home: asyncio.AbstractEventLoop | None = None  # known once it is mounted
         self._heard_at = 0.0
         self._news = True
         self._speeds: deque[tuple[float, float]] = deque(maxlen=SPEED_OVER)
@@ -181,7 +182,7 @@ class Top(App[None]):
 
     def on_mount(self) -> None:
         """Listen, and draw what comes."""
-        self._loop = asyncio.get_running_loop()
+        self._home = asyncio.get_running_loop()
         self.query_one("#accounts", OptionList).focus()
         self.set_interval(DRAW_EVERY_S, self._draw_news)
         self.set_interval(1.0, self.draw)
@@ -199,13 +200,20 @@ class Top(App[None]):
     @property
     def now(self) -> float:
         """The server's time, counted on since its last news."""
-        return self.board.now + max(0.0, self._loop.time() - self._heard_at)
+        return self.board.now + max(0.0, self._time() - self._heard_at)
+
+    def _time(self) -> float:
+        return 0.0 if self._home is None else self._home.time()
 
     # -- news ------------------------------------------------------------------------------------------
 
     def _hear_from_thread(self, name: str, data: Any) -> None:  # noqa: ANN401 - JSON
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.hear, name, data)
+        self._from_thread(self.hear, name, data)
+
+    def _from_thread(self, work: Callable[..., object], *said: object) -> None:
+        """Do it where the screen lives, unless that has ended."""
+        if self._home is not None and not self._home.is_closed():
+            self._home.call_soon_threadsafe(work, *said)
 
     def hear(self, name: str, data: Any) -> None:  # noqa: ANN401 - JSON
         """One event of the feed."""
@@ -217,10 +225,10 @@ class Top(App[None]):
         self.lost = None
         self.board.hear(name, data)
         if name in ("hello", "status"):
-            self._heard_at = self._loop.time()
+            self._heard_at = self._time()
             self._speeds.clear()
         else:
-            self.board.now, self._heard_at = now, self._loop.time()
+            self.board.now, self._heard_at = now, self._time()
         if name in ("hello", "status", "summary"):
             done = (self.board.told.get("totals") or {}).get("requests") or 0
             self._speeds.append((self.now, float(done)))
@@ -261,16 +269,21 @@ class Top(App[None]):
     def _draw_accounts(self, now: float, width: int) -> None:
         rows = self.query_one("#accounts", OptionList)
         accounts = self.board.chosen(self.words, self.sort)
-        cards = {a["id"]: top_view.card(a, now, width) for a in accounts}
+        chosen = self.chosen
+        cards = {
+            a["id"]: top_view.chosen(top_view.card(a, now, width), mark=a["id"] == chosen)
+            for a in accounts
+        }
         if list(cards) == self._shown:
             for key, text in cards.items():
                 rows.replace_option_prompt(key, text)
             return
-        chosen = self.chosen
         self._shown = list(cards)
         rows.set_options(Option(text, id=key) for key, text in cards.items())
         if self._shown:
-            rows.highlighted = self._shown.index(chosen) if chosen in cards else 0
+            rows.highlighted = (
+                self._shown.index(chosen) if chosen is not None and chosen in cards else 0
+            )
 
     def _titles(self) -> Text:
         found = Text()
@@ -295,6 +308,10 @@ class Top(App[None]):
         if rows.highlighted is None or rows.highlighted >= len(self._shown):
             return None
         return self._shown[rows.highlighted]
+
+    def on_option_list_option_highlighted(self) -> None:
+        """Its mark moves along."""
+        self.draw()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter: the account's page."""
@@ -368,8 +385,7 @@ class Top(App[None]):
                 text, severity = work(), "information"
             except MaxpoolError as error:
                 text, severity = f"{error.message}. {error.hint}".strip(), "error"
-            if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._say, text, severity)
+            self._from_thread(self._say, text, severity)
 
         threading.Thread(target=run, name="top key", daemon=True).start()
 

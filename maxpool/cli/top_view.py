@@ -31,15 +31,16 @@ MARKS: Final = {
     "locked_out": ("✕", "red"),
     "closed": ("✕", "red"),
 }
-FULL, EMPTY, TICK = "█", "░", "│"
+FULL, EMPTY, TICK, CHOSEN = "█", "░", "│", "▶"
 
-ONE_LINE: Final = 74
+ONE_LINE: Final = 76
 """Columns from which an account is one line; below it is two."""
 
 WITH_DRY: Final = 104
 """Columns from which a line also says when the account runs dry."""
 
-_RESET_CELLS = 10  # "6 d 23 h", "59 min", "2 h 24 min"
+_RESET_CELLS = 11  # a gap and "6 d 23 h", "59 min", "2 h 24 min"
+_WITH_RESET = 40
 _LONGEST_NAME, _SHORTEST_NAME = 20, 10
 _SHORTEST_BAR = 4
 _LEAST = 8  # cells of a cut column: the beginning of a session's id tells it from others
@@ -49,11 +50,12 @@ def heading(board: Board, now: float, per_s: float | None, lost: str | None) -> 
     """The verdict, how busy the pool is, and what a person should know."""
     status = board.status(now)
     if lost is not None:
-        found = Text(f"No answer: {printable(lost)}. Trying again every second.", style="bold red")
+        said = f"No answer: {printable(lost)}. Trying again every second."
+        found = Text().append(said, style="bold red")
         found.append(f"\nLast seen {duration(now - board.now)} ago: ", style="dim")
         return found.append(render.verdict(status), style="dim")
     style = "bold green" if render.can_serve(status) else "bold red"
-    found = Text(render.unbroken(render.verdict(status)), style=style)
+    found = Text().append(render.unbroken(render.verdict(status)), style=style)
     summary = board.told.get("summary") or {}
     parts = [f"{summary.get('requests_in_flight') or 0} in flight"]
     parts += [f"{per_s:.1f} requests/s"] if per_s is not None else []
@@ -71,7 +73,7 @@ def card(account: Document, now: float, width: int) -> Text:
     row = render.row(account, now)
     mark, style = MARKS.get(row.state, ("?", "yellow"))
     one = width >= ONE_LINE
-    dry = _dry(account, now) if width >= WITH_DRY else ""
+    dry = _dry(account, now) if width >= WITH_DRY and not row.why else ""
     state = Text(f"{mark} {render.cut(row.state, 10):<10}", style=style)
     load = f"{row.in_flight:>7}"
     if one:
@@ -87,12 +89,30 @@ def card(account: Document, now: float, width: int) -> Text:
         line = Text(f"{render.cut(row.name, name_cells):<{name_cells}} ").append_text(state)
         line.append(load).append("\n")
         cells = min(20, (width - 2 * (4 + 6 + _RESET_CELLS)) // 2)
+        resets = width >= _WITH_RESET
         cells = cells if cells >= _SHORTEST_BAR else 0
         for label in ("5h", "7d"):
-            line.append(f" {label} ", style="dim").append_text(_meter(account, label, now, cells))
-    if row.why:
-        line.append(f"\n  {render.cut(row.why, width - 3)}", style="dim yellow")
+            line.append(f"{label} ", style="dim")
+            line.append_text(_meter(account, label, now, cells, resets=resets))
+    line.rstrip()
+    why = row.why if row.why != row.state.replace("_", " ") else ""
+    if why and width >= WITH_DRY and not dry and line.cell_len + 2 + len(why) <= width:
+        return line.append(f"  {why}", style="yellow")
+    if why:
+        line.append(f"\n  {render.cut(why, width - 3)}", style="yellow")
     return line
+
+
+def chosen(text: Text, *, mark: bool) -> Text:
+    """A card in the list, a column wider: with the mark of the one that keys are for."""
+    found = Text(CHOSEN if mark else " ", style="bold")
+    first, *rest = text.split("\n")
+    found.append_text(first)
+    if mark:
+        found.stylize("bold", 0, len(found))
+    for line in rest:
+        found.append("\n ").append_text(line)
+    return found
 
 
 def card_head(width: int) -> Text:
@@ -114,7 +134,7 @@ def _shares(width: int) -> tuple[int, int]:
     return max(0, min(20, (left - name) // 2)), name
 
 
-def _meter(account: Document, label: str, now: float, cells: int) -> Text:
+def _meter(account: Document, label: str, now: float, cells: int, *, resets: bool = True) -> Text:
     """A window as a bar with the mark of an even pace, its use and its reset."""
     window = next((w for w in account.get("windows") or () if w.get("window") == label), None)
     whole = cells + 6 + _RESET_CELLS
@@ -129,10 +149,9 @@ def _meter(account: Document, label: str, now: float, cells: int) -> Text:
         place = min(cells - 1, int(even * cells))
         found = found[:place] + Text(TICK, style="bold") + found[place + 1 :]
     reset_at = render.number(window.get("reset_at"))
-    resets = "" if reset_at is None else duration(reset_at - now)
-    return found.append(f"{render.percent(share):>6}").append(
-        f" {resets:<{_RESET_CELLS - 1}}", style="dim"
-    )
+    left = "" if reset_at is None or not resets else duration(reset_at - now)
+    found.append(f"{render.percent(share):>6}")
+    return found.append(f" {left:<{_RESET_CELLS - 1}}", style="dim")
 
 
 def even_pace(window: Document, now: float) -> float | None:
@@ -161,7 +180,9 @@ def requests(board: Board, now: float, width: int, words: str) -> Text:
     if not found:
         return Text("No request yet." if not words else f"No request holds {words!r}.", style="dim")
     rows = [_request(board, one, now) for one in found]
-    return _columns(("TIME", "MODEL", "ACCOUNT", "STATUS", "TOOK", "SESSION"), rows, width, (5, 1, 2))
+    return _columns(
+        ("TIME", "MODEL", "ACCOUNT", "STATUS", "TOOK", "SESSION"), rows, width, (5, 1, 2)
+    )
 
 
 def _request(board: Board, one: Document, now: float) -> tuple[str, ...]:

@@ -92,6 +92,7 @@ def account(
         tiers={str(tier): model for tier, model in entry.tiers.items()},
         cooldowns=cooldowns_of(failures or {}, entry.failures) if entry.kind == PROVIDER else {},
         lacks=lacks(entry),
+        lacks_abroad=lacks_abroad(entry),
         context=dict(entry.context),
         max_output_tokens=options_of(entry.body).max_tokens_max,
         slots=entry.slots,
@@ -181,6 +182,11 @@ def lacks(entry: AccountConfig) -> frozenset[str]:
         own = provider(entry) == "anthropic"  # which takes back no thinking but what it signed
         usual = frozenset({UNSIGNED_THINKING if own else RESOURCES})
     return (usual - set(entry.can)) | set(entry.lacks)
+
+
+def lacks_abroad(entry: AccountConfig) -> frozenset[str]:
+    """What of that is in the way of clients of another API only: those of its own send it as it is."""
+    return lacks(entry) - set(entry.lacks) if entry.format == "openai-chat" else frozenset()
 
 
 def provider(entry: AccountConfig) -> str:

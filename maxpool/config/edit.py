@@ -43,7 +43,7 @@ def find_entry(text: str, section: str, name: str) -> dict[str, Any]:
 def add_entry(text: str, section: str, values: Mapping[str, object]) -> str:
     """With one more entry, at the end of the file; values that are None are left out."""
     data, entry = _read(text), _plain_table(values)
-    if entry.get("name") in [one.get("name") for one in _entries(data, section)]:
+    if "name" in entry and entry["name"] in [one.get("name") for one in _entries(data, section)]:
         what = WORDS[section]
         raise MaxpoolError(
             f"there is a {what} called {entry['name']!r} already", "Take another name"
@@ -88,10 +88,14 @@ def remove_entry(text: str, section: str, name: str) -> str:
     return _checked(_without_double_gaps("\n".join(kept), text), wanted)
 
 
-def set_value(text: str, section: str, key: str, value: object) -> str:
-    """With another value for a key of `[section]`, None to remove it; "" is the top of the file."""
+def set_value(text: str, section: str | tuple[str, ...], key: str, value: object) -> str:
+    """With another value for a key of `[section]`, None to remove it; "" is the top of the file.
+
+    A section is written with dots, or as its steps, which may hold dots of their own.
+    """
     data = _read(text)
-    wanted, path = deepcopy(data), tuple(section.split(".")) if section else ()
+    steps = tuple(filter(None, section.split("."))) if isinstance(section, str) else section
+    wanted, path = deepcopy(data), steps
     table = wanted
     for part in path:
         table = table.setdefault(part, {})
@@ -99,12 +103,13 @@ def set_value(text: str, section: str, key: str, value: object) -> str:
     if not path or _has_header(text, *path):
         return _checked(_in_block(text, path, {key: value}), wanted)
     if _within(data, path) is not None:  # written as an inline table or with dotted keys
-        return _checked(
-            _in_place(text, lambda doc: _apply(_within(doc, path), {key: value})), wanted
-        )
+        after = _in_place(text, lambda doc: _apply(_within(doc, path), {key: value}))
+        if not table and _within(_read(after), path) is None:  # only its last key's header made it
+            del _within(wanted, path[:-1])[path[-1]]
+        return _checked(after, wanted)
     if value is None:
         return text
-    lines = [f"[{section}]", *_lines({key: _plain(value)})]
+    lines = [f"[{tomlkit.key(list(path)).as_string()}]", *_lines({key: _plain(value)})]
     return _checked(_appended(text, lines), wanted)
 
 

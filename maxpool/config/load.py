@@ -21,6 +21,7 @@ from maxpool.config.names import AliasConfig, SetConfig
 from maxpool.config.oauth import OAuthProfileConfig
 from maxpool.config.problems import Describer, from_syntax, plain_words
 from maxpool.config.providers import with_shared
+from maxpool.config.upgrade import upgraded
 from maxpool.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def parse(text: str, path: Path, overrides: Overrides | None = None) -> Config:
 
     Raises `ConfigError` with every problem found, in file order.
     """
+    text = upgraded(text)
     try:
         data = with_shared(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

@@ -65,6 +65,8 @@ class ServerConfig(Section):
     show_account: bool = True
     max_listeners: Count = 10
     max_listeners_per_address: Count = 5
+    max_internal_errors: Annotated[int, Field(ge=0, le=1000)] = 10
+    internal_errors_within_s: Duration = 300.0
 
 
 class UpstreamConfig(Section):

@@ -191,6 +191,8 @@ def plain_words(error: ErrorDetails, path: Path) -> tuple[str, str]:
     if kind == "literal_error":
         allowed = choices(path)
         hint = _meant(error["input"], allowed) if isinstance(error["input"], str) else ""
+        if path == ("version",):
+            hint = "a newer maxpool wrote this file, or will read it: upgrade this one"
         return f"must be {_listed(allowed) or context['expected']}", hint
     if kind in _BOUNDS:
         words, bound = _BOUNDS[kind]

@@ -37,7 +37,8 @@ class Account:
 
     `priority` and `tier`: lower first. `caps` and `reserve`: window name -> share 0..1 (a cap of .8
     and a reserve of .2 mean the same; `emergency` opens the reserve when all else is closed).
-    `serves`: programs served, None = every program. `models`: pattern -> model name sent upstream,
+    `serves`: programs served, None = every program. `lacks`: needs it has no place for; `lacks_abroad`: those of
+    them that are in the way of clients of another API only. `models`: pattern -> model name sent upstream,
     empty = every model as named. `context`: pattern of a name sent upstream -> tokens that fit into one
     request and its answer, empty = not known; `max_output_tokens`: no longer answer is ever asked for. `cooldowns`: cause (see `core/cooldowns`) -> seconds instead of the
     pool's setting. `slots`: most leases at once, None = the pool's setting. `limits`, `balance_usd`,
@@ -62,6 +63,7 @@ class Account:
     format: str = "anthropic"
     models: Mapping[str, str] = field(default_factory=dict)
     lacks: frozenset[str] = frozenset()
+    lacks_abroad: frozenset[str] = frozenset()
     context: Mapping[str, int] = field(default_factory=dict)
     max_output_tokens: int | None = None
     tiers: Mapping[str, str] = field(default_factory=dict)  # see `core/targets`; tier -> model

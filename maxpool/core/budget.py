@@ -134,7 +134,7 @@ class Budget:
     money: tuple[Rule, ...] = ()
     rules: tuple[Rule, ...] = ()
     active: bool = False
-    keyed: bool = False  # some limit is for client keys alone
+    keyed: tuple[Rule, ...] = ()  # limits that tell client keys apart
     tidied_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -149,7 +149,7 @@ class Budget:
         self.money = tuple(r for r in pooled if r.amount == "usd")
         self.rules = tuple(r for r in limits if r not in pooled)
         self.active = bool(limits)
-        self.keyed = any(r.client_key is not None for r in pooled)
+        self.keyed = tuple(r for r in limits if r.client_key is not None)
         rules = {rule.name: rule for rule in limits}
         for name, about in list(self.buckets):
             if name in rules:
@@ -235,8 +235,7 @@ class Budget:
     def marked(self, request: LeaseRequest) -> LeaseRequest:
         """The request with the client key that has limits of its own: those concern nobody else."""
         key = request.client_key
-        rules = (*self.gates, *self.money)
-        if key is None or not any(r.client_key and _matches(r.client_key, key) for r in rules):
+        if key is None or not any(_matches(r.client_key, key) for r in self.keyed):
             return request
         return replace(request, budget_key=key)
 

@@ -48,18 +48,27 @@ class Turns:
     by_target: OrderedDict[tuple[str, str], Turn] = field(default_factory=OrderedDict)
     clock: dict[str, float] = field(default_factory=dict)  # by route: when its last turn was
     kept: dict[Level, tuple[float, list[Any]]] = field(default_factory=dict)  # see `FRESH`
+    keys: dict[Level, tuple[str, list[tuple[str, str]]]] = field(default_factory=dict)
 
-    def of(self, route: str, target: Target) -> Turn:
-        """A target's last turn; one that never had any has its first as soon as the others' next."""
-        found = self.by_target.get((route, target.label or target.model))
-        if found is not None:
-            return found
-        return Turn(0, max(self.clock.get(route, 0.0) - 1.0 / target.weight, 0.0))
+    def keys_of(self, route: str, level: Level) -> list[tuple[str, str]]:
+        """Under which the turns of a level's targets are kept."""
+        found = self.keys.get(level)
+        if found is None or found[0] != route:
+            if len(self.keys) >= KEPT_LEVELS:
+                self.keys.clear()
+            made = [_key(route, target) for target in level.targets]
+            found = self.keys[level] = (route, made)
+        return found[1]
 
     def taken(self, route: str, target: Target, number: int) -> None:
-        """A lease of that number was given to a target."""
-        key = (route, target.label or target.model)
-        at = self.of(route, target).at + 1.0 / target.weight
+        """A lease of that number was given to a target.
+
+        Whoever had no turn for long (or never) does not make up for those that it missed.
+        """
+        key = _key(route, target)
+        known = self.by_target.get(key)
+        at = (0.0 if known is None else known.at) + 1.0 / target.weight
+        at = max(at, self.clock.get(route, 0.0))
         self.by_target[key] = Turn(number, at)
         self.by_target.move_to_end(key)
         self.clock[route] = at
@@ -67,6 +76,10 @@ class Turns:
             self.by_target.popitem(last=False)
         while len(self.clock) > KEPT_TURNS:
             del self.clock[next(iter(self.clock))]
+
+
+def _key(route: str, target: Target) -> tuple[str, str]:
+    return route, target.label or target.model
 
 
 @dataclass(slots=True)
@@ -87,46 +100,46 @@ class Dealer:
 
 def in_order(dealer: Dealer, level: Level) -> Iterator[Part]:
     """The parts of a level, which have one target each, as the route's strategy would ask them."""
-    rank = _RANKS[dealer.route.strategy](dealer, level)
-    pairs = list(zip(level.parts, level.targets, strict=True))
-    ranked = sorted((rank(part, target), n) for n, (part, target) in enumerate(pairs))
-    return (pairs[n][0] for _, n in ranked)
+    parts = level.parts
+    ranks = _RANKS[dealer.route.strategy](dealer, level)
+    if ranks is None:
+        yield from parts
+        return
+    first = ranks.index(min(ranks))  # mostly the only one that is asked
+    yield parts[first]
+    yield from (parts[n] for n in sorted(range(len(parts)), key=ranks.__getitem__) if n != first)
 
 
-Rank = tuple[float, ...]
+Ranks = list[Any] | None
+"""One for each part of a level, the lowest is asked first; of equals, and without any, the first."""
 
 
-def _ordered(_dealer: Dealer, _level: Level) -> Callable[[Part, Target], Rank]:
+def _ordered(_dealer: Dealer, _level: Level) -> Ranks:
     """As their owner wrote them."""
-    return lambda _part, _target: ()
+    return None
 
 
-def _round_robin(dealer: Dealer, _level: Level) -> Callable[[Part, Target], Rank]:
+def _round_robin(dealer: Dealer, level: Level) -> list[int]:
     """Whose last turn is longest ago."""
-    known, name = dealer.pool.routing.turns.by_target, dealer.route.name
-
-    def rank(_part: Part, target: Target) -> Rank:
-        turn = known.get((name, target.label or target.model))
-        return (0.0 if turn is None else float(turn.number),)
-
-    return rank
+    turns = dealer.pool.routing.turns
+    found = map(turns.by_target.get, turns.keys_of(dealer.route.name, level))
+    return [0 if turn is None else turn.number for turn in found]
 
 
-def _weighted(dealer: Dealer, _level: Level) -> Callable[[Part, Target], Rank]:
+def _weighted(dealer: Dealer, level: Level) -> list[float]:
     """Whose next turn comes first: turns are the closer together the larger its weight."""
     turns, name = dealer.pool.routing.turns, dealer.route.name
-    known, usual = turns.by_target, turns.clock.get(name, 0.0)
+    known, latest = turns.by_target, turns.clock.get(name, 0.0)
+    ranks: list[float] = []
+    for key, target in zip(turns.keys_of(name, level), level.targets, strict=True):
+        turn = known.get(key)
+        at = (0.0 if turn is None else turn.at) + 1.0 / target.weight
+        ranks.append(at if at > latest else latest)
+    return ranks
 
-    def rank(_part: Part, target: Target) -> Rank:
-        turn, length = known.get((name, target.label or target.model)), 1.0 / target.weight
-        return (max(usual, length) if turn is None else turn.at + length,)
 
-    return rank
-
-
-def _least_used(dealer: Dealer, level: Level) -> Callable[[Part, Target], Rank]:
+def _least_used(dealer: Dealer, level: Level) -> list[tuple[float, float]]:
     """Who has used the least of its quota for its weight; where nothing tells, whose turn it is."""
-    turn = _weighted(dealer, level)
     unknown = dealer.pool.settings.unknown_utilization
 
     def used_of(part: Part) -> float:
@@ -137,31 +150,30 @@ def _least_used(dealer: Dealer, level: Level) -> Callable[[Part, Target], Rank]:
         return used
 
     used = _kept(dealer, level, lambda: [used_of(part) for part in level.parts])
-    by_part = dict(zip(map(id, level.parts), used, strict=True))
-    return lambda part, target: (by_part[id(part)] / target.weight, *turn(part, target))
+    each = zip(used, level.targets, _weighted(dealer, level), strict=True)
+    return [(share / target.weight, turn) for share, target, turn in each]
 
 
-def _sticky(dealer: Dealer, level: Level) -> Callable[[Part, Target], Rank]:
+def _sticky(dealer: Dealer, level: Level) -> Ranks:
     """Where the session was last, with the same model; a new one goes on in turn."""
-    turn, binding = _round_robin(dealer, level), dealer.binding
+    turns, binding = _round_robin(dealer, level), dealer.binding
     state = None if binding is None else dealer.pool.states.get(binding.current)
     if binding is None or state is None:
-        return turn
+        return turns
     account, warmth = state.account, binding.warm.get(binding.current)
-
-    def rank(part: Part, target: Target) -> Rank:
-        same = warmth is None or warmth.model in ("", target.model)
-        here = same and part.target_of(account) is not None
-        return (0.0 if here else 1.0, *turn(part, target))
-
-    return rank
+    model = "" if warmth is None else warmth.model
+    return [
+        (model not in ("", target.model) or part.target_of(account) is None, turn)
+        for part, target, turn in zip(level.parts, level.targets, turns, strict=True)
+    ]
 
 
-def _fastest(dealer: Dealer, level: Level) -> Callable[[Part, Target], Rank]:
+def _fastest(dealer: Dealer, level: Level) -> list[Rank]:
     """The best score of latency, success and priority; a breaker that is closed before any other."""
-    ranks = _kept(dealer, level, lambda: _scores(dealer, level))
-    by_part = dict(zip(map(id, level.parts), ranks, strict=True))
-    return lambda part, _target: by_part[id(part)]
+    return _kept(dealer, level, lambda: _scores(dealer, level))
+
+
+Rank = tuple[float, ...]
 
 
 def _scores(dealer: Dealer, level: Level) -> list[Rank]:
@@ -220,7 +232,7 @@ def _mean(known: list[float]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-_RANKS: Mapping[str, Callable[[Dealer, Level], Callable[[Part, Target], Rank]]] = {
+_RANKS: Mapping[str, Callable[[Dealer, Level], Ranks]] = {
     "ordered": _ordered,
     "round-robin": _round_robin,
     "weighted": _weighted,

@@ -87,7 +87,7 @@ def mismatch(  # noqa: C901 - one branch a reason
     # Signatures of thinking never cross to another provider.
     if request.signed_thinking and account.provider != "anthropic":
         found = Reason.NEEDS
-    if account.lacks and request.needs & account.lacks:
+    if account.lacks and request.needs & account.lacks and _lacks(account, request):
         found = Reason.NEEDS
     if account.profiles is not None and request.profile not in account.profiles:
         found = Reason.PROFILE
@@ -104,6 +104,12 @@ def mismatch(  # noqa: C901 - one branch a reason
     if request.own is not None or account.kind == CLIENT:
         found = _not_for(account, request) or found
     return found
+
+
+def _lacks(account: Account, request: LeaseRequest) -> bool:
+    """Whether what it lacks is in the way of a client of this request's API."""
+    lacking = request.needs & account.lacks
+    return bool(lacking - account.lacks_abroad if account.format == request.format else lacking)
 
 
 def _as_seen_by(account: Account, request: LeaseRequest) -> Iterator[LeaseRequest]:

@@ -38,10 +38,23 @@ def explain(pool: Pool, request: LeaseRequest, now: float, exclude: frozenset[st
     """Weigh every account for that request; `chosen` is what `acquire` would lease at `now`."""
     if pool.rooms:
         request = sized(request, pool.rooms)
+    if pool.budget.keyed:
+        request = pool.budget.marked(request)
+    found = _explained(pool, request, now, exclude)
+    block = found.waits_for
+    if block is None or not routing.left_to_judge(pool, request, block, exclude):
+        return found
+    return replace(_explained(pool, routing.unjudged(request), now, exclude), request=request)
+
+
+def _explained(
+    pool: Pool, request: LeaseRequest, now: float, exclude: frozenset[str]
+) -> Explanation:
     selector = replace(pool.selector, blocked={})
     ctx = Context(pool.settings, pool.plan_in_flight, throttle=pool.throttle)
     full = not pool.queue.takes(request)
     ctx.wait_until = now if full else admission.deadline(pool, request, None, now)
+    ctx.broke = pool.budget.broke(request, now)
     seen = _Seen(pool, selector, request, now, exclude, ctx)
     asked = routing.Asked(
         pool=pool,

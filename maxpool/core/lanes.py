@@ -42,6 +42,7 @@ def signature(account: Account) -> LaneKey:
         account.serves,
         account.profiles,
         account.lacks,
+        account.lacks_abroad,
         (*account.context.items(), account.max_output_tokens),
         account.provider,
         account.kind,

@@ -16,6 +16,7 @@ from maxpool.core.choice import Blocked, Choice, end_of
 from maxpool.core.cooling import despite_cooling
 from maxpool.core.dealing import Dealer, Turns, in_order
 from maxpool.core.eligibility import Context, Unavailable, check
+from maxpool.core.needs import UNSIGNED_THINKING
 from maxpool.core.reasons import Reason
 from maxpool.core.routes import Level, Part, Route, Target, home_of, route_of
 from maxpool.core.sets import Sets
@@ -90,6 +91,38 @@ def choose(
     arrived: float,
 ) -> Choice | Blocked:
     """The best account for the best target, or why there is none; also where no route was named."""
+    found = _choose(pool, request, now, exclude, ctx, arrived)
+    if isinstance(found, Blocked) and left_to_judge(pool, request, found.cause, exclude):
+        return _choose(pool, unjudged(request), now, exclude, ctx, arrived)
+    return found
+
+
+def left_to_judge(
+    pool: Pool, request: LeaseRequest, block: Unavailable, exclude: frozenset[str]
+) -> bool:
+    """Whether only accounts whose API may refuse thinking that it never signed are left.
+
+    The API decides then. Not after somebody who would have taken it failed: that is the answer.
+    """
+    if UNSIGNED_THINKING not in request.needs or block.temporary:
+        return False
+    tried = (state for i in exclude if (state := pool.states.get(i)) is not None)
+    return all(UNSIGNED_THINKING in state.account.lacks for state in tried)
+
+
+def unjudged(request: LeaseRequest) -> LeaseRequest:
+    """The request without that need."""
+    return replace(request, needs=request.needs - {UNSIGNED_THINKING})
+
+
+def _choose(
+    pool: Pool,
+    request: LeaseRequest,
+    now: float,
+    exclude: frozenset[str],
+    ctx: Context,
+    arrived: float,
+) -> Choice | Blocked:
     selector = pool.selector
     if request.route is None and not pool.index.offers.foreign:
         found = selector.choose(request, now, exclude, ctx, arrived)

@@ -41,6 +41,8 @@ class Sets:
         self.configured = dict(configured)
         for name in self.configured.keys() & self.made.keys():
             del self.made[name]
+        if self.find(self.active) is None:
+            self.active = DEFAULT  # the config has it no more
         self.revision += 1
 
     def find(self, name: str) -> SetOf | None:

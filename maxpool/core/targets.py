@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from maxpool.core.family import family_of
 from maxpool.core.reasons import Reason
-from maxpool.core.routes import ANTHROPIC, Cross, Route, Target, home_of, route_of
+from maxpool.core.routes import ANTHROPIC, CLAUDE, Cross, Route, Target, home_of, route_of
 from maxpool.core.sets import DEFAULT, SetOf, Sets
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ ANY = "default"
 ALL = "all"
 KEPT = 4096
 """Names for which it is remembered what they stand for."""
-_WEIGHT = re.compile(r"(.+)@(\d{1,3}(?:\.\d+)?)")
+_WEIGHT = re.compile(r"(.+)@((?:0|[1-9]\d{0,2})(?:\.\d+)?)")  # `@001` is part of a name
 
 
 def served_by_name(models: Mapping[str, str]) -> list[str]:
@@ -119,6 +119,8 @@ class Routes:
     exact: dict[str, Alias] = field(default_factory=dict)
     patterns: list[Alias] = field(default_factory=list)
     who: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> (account|provider, id)
+    offered: frozenset[str] = frozenset()  # what accounts' maps name, and of these
+    offered_like: tuple[str, ...] = ()  # the patterns, but `*` alone
 
     def __post_init__(self) -> None:
         for alias in self.names.aliases:
@@ -128,6 +130,8 @@ class Routes:
                 self.exact.setdefault(alias.name, alias)
         for account in self.accounts:
             self.who.setdefault(account.provider, ("provider", account.provider))
+        self.offered = frozenset(name for account in self.accounts for name in account.models)
+        self.offered_like = tuple(sorted(one for one in self.offered - {"*"} if "*" in one))
         for account in self.accounts:  # an account's own name says more than its provider's
             self.who[account.id] = self.who[account.name] = ("account", account.id)
 
@@ -252,9 +256,9 @@ class Routes:
     def _tier(self, tier: str) -> list[list[Target]]:
         """Who has a model of that tier, then who has one of a higher one, then everybody else's first."""
         exact, higher, last = list[Target](), list[Target](), list[Target]()
+        above = TIERS[TIERS.index(tier) + 1 :]
         for account in self.accounts:
             offered = tiers_of(account, self.names.tiers)
-            above = TIERS[TIERS.index(tier) + 1 :]
             if tier in offered:
                 exact.append(_of(account, offered[tier]))
             elif found := [offered[name] for name in above if name in offered]:
@@ -266,8 +270,7 @@ class Routes:
     # -- sets ----------------------------------------------------------------------------------
 
     def _set(self, model: str, set_name: str | None) -> Route | Unroutable:
-        name = set_name or model.partition(":")[2] or self.sets.active
-        found = self.set_of(name)
+        found = self.set_of(name := set_name or model.partition(":")[2] or self.sets.active)
         if found is None:
             known = ", ".join(one.name for one in self.all_sets())
             return Unroutable(Reason.TARGET, f"There is no set {name[:64]!r}. There are: {known}.")
@@ -336,20 +339,19 @@ class Routes:
 
         Then Anthropic's accounts, which would be asked for any name, have no part in it.
         """
-        return home_of(model) is None and any(
-            upstream_model({k: v for k, v in a.models.items() if k != "*"}, model) is not None
-            for a in self.accounts
-            if a.models.keys() - {"*"}
-        )
+        return home_of(model) is None and self._named(model)
+
+    def _named(self, model: str) -> bool:
+        """Whether some account's map has it; `*` alone does not count."""
+        return model in self.offered or any(fnmatchcase(model, one) for one in self.offered_like)
 
     def _offered(self, model: str) -> bool:
         """Whether any account says that it offers a model; one that serves all names offers Claude's."""
         if model == ANY:
             return False
-        return any(
-            upstream_model(a.models, model) is not None
-            if a.models
-            else a.provider != ANTHROPIC or model.startswith("claude")
+        claude = model.startswith(CLAUDE)
+        return self._named(model) or any(
+            "*" in a.models if a.models else claude or a.provider != ANTHROPIC
             for a in self.accounts
         )
 

@@ -33,11 +33,14 @@ if TYPE_CHECKING:
 log = logging.getLogger("maxpool.alerts")
 
 LOOK_EVERY_S: Final = 15.0
+SOON_S: Final = 1.0
+"""After an event: many may come at once, and a look at 200 accounts takes milliseconds."""
+
 LATELY_S: Final = 900.0
 """Errors are counted over that long."""
 
 AT_ONCE: Final = frozenset({"login_dead", "login_renewed", "account_state", "ledger_trouble"})
-"""Events that may begin or end an alert: nobody waits for the next look."""
+"""Events that may begin or end an alert: they are not left to the next look."""
 
 TURNED_AWAY: Final = 429
 
@@ -127,7 +130,7 @@ class Alerting:
     memory: AlertMemory | None = None
     told: int = 0
     _saved: int = 0
-    _looking: bool = False
+    _looking: bool = False  # soon
 
     def follow(self, settings: AlertSettings) -> None:
         """Go by these from now on."""
@@ -146,17 +149,21 @@ class Alerting:
         self._saved = self.alerts.revision
 
     def hear(self, event: Event) -> None:
-        """Something happened: look at once, where that may matter."""
+        """Something happened: look soon, where that may matter."""
         if event.kind in AT_ONCE and self.settings.rules and not self._looking:
             self._looking = True
             try:
-                self.tasks.spawn(self.tick(), "alerts")
+                self.tasks.spawn(self._soon(), "alerts", finish=False)
             except TooManyTasks:
                 self._looking = False
 
+    async def _soon(self) -> None:
+        await self.clock.sleep(SOON_S)
+        self._looking = False
+        await self.tick()
+
     async def tick(self) -> None:
         """Look, have told what is to be told, and keep that in mind."""
-        self._looking = False
         self.look()
         await self.keep()
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from maxpool.core.lease import ModelMissing
 from maxpool.core.rejected import NotCarried
 from maxpool.errors import Uncarried
 from maxpool.service.relay import error_body
 from maxpool.service.retry import Failed
 from maxpool.wire import headers as wire_headers
+from maxpool.wire.blocks import JUNK
 from maxpool.wire.encoding import Decoder
 from maxpool.wire.verdict import classify
 
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
     from maxpool.service.job import Job
     from maxpool.service.limits import Limits
     from maxpool.service.passage import Passage
+
+
+class _Told(msgspec.Struct):
+    error: object = None
+
 
 OF_THE_BODY: Final = (b"content-encoding", b"content-length", b"content-type")
 ABROAD: Final = frozenset((b"date", b"retry-after", b"retry-after-ms", b"x-should-retry"))
@@ -57,9 +65,17 @@ async def failure_of(  # noqa: PLR0913 - each part of one exchange
     own = job.by_own_login(lease.account_id)
     headers: RawHeaders = wire_headers.inbound(reply.headers, drop_ratelimit=not own)
     if passage.edits or job.surface is not None:
-        body = text if passage.native else told
+        body = text if passage.native and _is_error(text) else told
         headers = _readable(headers, abroad=not passage.native)
     return Failed(outcome, reply.status, headers, body, whole=whole)
+
+
+def _is_error(text: bytes) -> bool:
+    """Whether a body has an `error` object, as clients of either API look for it."""
+    try:
+        return isinstance(msgspec.json.decode(text, type=_Told).error, dict)
+    except JUNK:
+        return False
 
 
 def not_carried(error: RequestError) -> Failed:

@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import traceback
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from maxpool.errors import MaxpoolError
@@ -25,6 +26,9 @@ SECRETS = re.compile(
     r"|(://)[^/\s@'\"]+(?=@)",  # a proxy's name and password
     re.IGNORECASE,
 )
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+"""Of the request in which something is logged, "" outside of any; what a request starts has it, too."""
+
 MAX_CHAIN = 8
 """Exceptions of one chain that are told, the last first."""
 
@@ -49,6 +53,7 @@ class Redact(logging.Filter):
             # Beyond that it shows what things hold.
             text = text.partition("\n")[0].partition("(")[0]
         record.msg, record.args = redacted(text), None
+        record.request_id = REQUEST_ID.get()
         if record.exc_info and record.exc_info[1] is not None:
             record.exc_text = whereabouts(record.exc_info[1])
         return True
@@ -65,9 +70,25 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        request_id = getattr(record, "request_id", "")
+        if request_id:
+            line["request_id"] = request_id
         if record.exc_text:
             line["error"] = record.exc_text
         return json.dumps(line)
+
+
+class TextLines(logging.Formatter):
+    """A line for people; one that belongs to a request names it."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """The line, without what an exception adds below it."""
+        line = super().formatMessage(record)
+        request_id = getattr(record, "request_id", "")
+        return f"{line} [{request_id}]" if request_id and request_id not in line else line
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -93,9 +114,7 @@ def set_up_logging(level: str, form: str, handler: logging.Handler | None = None
     if form == "json":
         handler.setFormatter(JsonLines())
     else:
-        handler.setFormatter(
-            logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
-        )
+        handler.setFormatter(TextLines())
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)

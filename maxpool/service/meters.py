@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from maxpool.core.family import family_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from maxpool.core.records import RequestRecord
 
@@ -48,6 +48,20 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
+    def add(self, place: str, n: float) -> None:
+        """More values of a bucket, or more to the total."""
+        if place == "total":
+            self.total += n
+        elif int(place) < len(self.counts):
+            self.counts[int(place)] += int(n)
+
+
+_BETWEEN: Final = "\x1f"
+
+
+def _named(*words: str) -> str:
+    return _BETWEEN.join(words)
+
 
 Key = tuple[str, str, str, int]
 """Account id ("" where none was asked), model family, API format, class of the status."""
@@ -73,6 +87,35 @@ class Meters:
             self.waited_s.observe(row.waited_ms / 1000.0)
         if row.ttfb_ms is not None and family in self.first_byte_s:
             self.first_byte_s[family].observe(row.ttfb_ms / 1000.0)
+
+    def told(self) -> dict[str, float]:
+        """Every count under a name, for another process."""
+        found = {_named("requests", *map(str, key)): float(n) for key, n in self.requests.items()}
+        for path, one in self._histograms():
+            counts = dict(enumerate(map(float, one.counts))) | {"total": one.total}
+            found |= {_named(*path, str(place)): n for place, n in counts.items() if n}
+        return found
+
+    def add(self, told: Mapping[str, float]) -> None:
+        """Add counts that another process told; what is not known here is left out."""
+        for name, n in told.items():
+            match name.split(_BETWEEN):
+                case ["requests", account, family, form, status]:
+                    key = (account, family, form, int(status))
+                    self.requests[key] = self.requests.get(key, 0) + int(n)
+                case ["first_byte_s", family, place] if self._family(family, told=True) == family:
+                    self.first_byte_s[family].add(place, n)
+                case ["overhead_s", place]:
+                    self.overhead_s.add(place, n)
+                case ["waited_s", place]:
+                    self.waited_s.add(place, n)
+                case _:
+                    pass
+
+    def _histograms(self) -> Iterator[tuple[tuple[str, ...], Histogram]]:
+        yield ("overhead_s",), self.overhead_s
+        yield ("waited_s",), self.waited_s
+        yield from ((("first_byte_s", family), one) for family, one in self.first_byte_s.items())
 
     def _family(self, model: str, *, told: bool) -> str:
         """The family to count it under: one that an upstream has answered for."""

@@ -17,6 +17,7 @@ from maxpool.core import elsewhere
 from maxpool.core.binding import Move
 from maxpool.core.learning import Running
 from maxpool.core.lease import Internal, LeaseRequest, Outcome
+from maxpool.service.meters import Meters
 from maxpool.service.stats import Refused, Stats
 
 if TYPE_CHECKING:
@@ -179,12 +180,14 @@ def _running(pool: Pool, told: Document) -> Running:
 
 
 def plain(stats: Stats) -> Document:
-    """The counts as plain data: numbers, numbers by status, and the last refusals."""
+    """The counts as plain data: numbers, numbers by status or name, and the last refusals."""
     found: Document = {}
     for one in fields(stats):
         value = getattr(stats, one.name)
         if isinstance(value, deque):
             found[one.name] = [asdict(refused) for refused in value]
+        elif isinstance(value, Meters):
+            found[one.name] = value.told()
         else:
             found[one.name] = dict(value) if isinstance(value, dict) else value
     return found
@@ -212,6 +215,8 @@ def merge(stats: Stats, told: Mapping[str, Any]) -> None:
             both = [*(Refused(**refused) for refused in theirs), *mine]
             mine.clear()
             mine.extend(sorted(both, key=lambda refused: refused.at))
+        elif isinstance(mine, Meters) and isinstance(theirs, dict):
+            mine.add(theirs)
         elif isinstance(mine, dict) and isinstance(theirs, dict):
             for status, n in theirs.items():
                 mine[int(status)] = mine.get(int(status), 0) + n

@@ -34,6 +34,9 @@ IN_EVERY_API: Final = frozenset(
 the client's sessions and machine.
 """
 
+OF_CLAUDE: Final = (b"anthropic-", b"x-claude-", b"x-app")
+"""How fields begin that only Anthropic is to read, even where a client of another API sends them."""
+
 
 def call_of(
     job: Job,
@@ -75,7 +78,7 @@ def call_of(
 def _abroad(job: Job, destination: Destination, *, native: bool) -> RawHeaders:
     """The client's headers where one of the two does not speak Messages."""
     if native:
-        return job.headers
+        return [header for header in job.headers if not header[0].lower().startswith(OF_CLAUDE)]
     to_claude = destination.format == ANTHROPIC
     found = []
     for header in job.headers:

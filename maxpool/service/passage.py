@@ -17,7 +17,7 @@ from maxpool.wire.from_chat import CHAT_DIALECT
 from maxpool.wire.generate import GENERATE_DIALECT
 from maxpool.wire.headers import fields as header_fields
 from maxpool.wire.meter import Meter
-from maxpool.wire.rename import with_model
+from maxpool.wire.rename import with_model, without_limit
 from maxpool.wire.strip import EventFilter
 from maxpool.wire.translation import ANTHROPIC, CHAT, GENERATE
 from maxpool.wire.verdict import classify_answer
@@ -70,6 +70,8 @@ class Passage:
         text = decoded(job, limits)
         if self.dialect is None:
             return text if self.shown is None else with_model(text, self.model)
+        if job.surface is not None and job.request.max_output_tokens is None:
+            text = without_limit(text)
         return self.dialect.request(text, model=self.model, options=destination.body)
 
     def reader(self, job: Job, limits: Limits) -> AnswerReader | None:

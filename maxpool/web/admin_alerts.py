@@ -9,7 +9,7 @@ from maxpool.errors import RequestError
 from maxpool.service.delivery import NotDelivered
 from maxpool.web.admin_body import json_body, wrong
 from maxpool.web.status import Json
-from maxpool.wire.alerts import test_message
+from maxpool.wire.alerts import trial_message
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -47,7 +47,7 @@ class AlertPages:
         if body.keys() != {"target"} or not isinstance(name, str):
             raise wrong('Say where to: {"target": "NAME"}.')
         try:
-            await self.alerting.delivery.once(name, test_message())
+            await self.alerting.delivery.once(name, trial_message())
         except NotDelivered as error:
             status = 404 if name not in self.alerting.delivery.boxes else 502
             raise RequestError(status, "api_error", f"Nothing was told: {error.message}.") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from maxpool.core.records import LedgerQuery, RequestFilter, UsageLine
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 Answer = TypeVar("Answer")
+NOTHING: Final = MappingProxyType[str, str]({})
 
 COUNTS: Final = (
     *("requests", "failed", "tokens_in", "tokens_out", "cache_read", "cache_write", "unpriced"),
@@ -79,11 +81,9 @@ class LedgerPages:
             limit=asked.number("limit", MOST_LINES, MOST_LINES),
             offset_s=self.offset_s,
         )
-        lines = await ask(self.reader, lambda reader: reader.usage(query))
         names = self._session_names() if query.by == "session" else {}
-        shown = [usage_line(line, session=names.get(line.key)) for line in lines[: query.limit]]
-        told = {"by": query.by, "since": query.since, "until": query.until, "usage": shown}
-        return Json({**told, "total": usage_line(total_of(lines)), "now": self.clock.now()})
+        now = self.clock.now()
+        return Json(await ask(self.reader, lambda reader: usage_told(reader, query, now, names)))
 
     async def requests(self, request: Request) -> Response:
         """Single requests, the newest first; `before` and `after` go through the pages."""
@@ -101,11 +101,10 @@ class LedgerPages:
             after=asked.whole("after"),
             limit=asked.number("limit", SHOWN, MOST_REQUESTS),
         )
-        found = await ask(self.reader, lambda reader: reader.requests(wanted))
-        names = await self._names()
-        shown = [request_line(row, names, number) for number, row in found]
-        older = found[-1][0] if len(found) == wanted.limit else None
-        return Json({"requests": shown, "before": older, "now": self.clock.now()})
+        now, names = self.clock.now(), self._present_names()
+        return Json(
+            await ask(self.reader, lambda reader: requests_told(reader, wanted, now, names))
+        )
 
     async def request(self, request: Request) -> Response:
         """One request by its id."""
@@ -140,7 +139,10 @@ class LedgerPages:
     async def _names(self) -> Mapping[str, str]:
         """What accounts are called, those that are gone as they were called last."""
         gone = await ask(self.reader, lambda reader: reader.names())
-        return gone | {a: state.account.name for a, state in self.pool.states.items()}
+        return gone | self._present_names()
+
+    def _present_names(self) -> dict[str, str]:
+        return {a: state.account.name for a, state in self.pool.states.items()}
 
     async def _account_id(self, asked: Asked) -> str | None:
         """The account that is asked for, by id or name."""
@@ -222,6 +224,27 @@ async def ask(reader: LedgerReader | None, question: Callable[[LedgerReader], An
         return await asyncio.to_thread(question, reader)
     except StateError as error:
         raise RequestError(503, "api_error", f"{error.message}. {error.hint}.") from None
+
+
+def usage_told(
+    reader: LedgerReader, query: LedgerQuery, now: float, sessions: Mapping[str, str] = NOTHING
+) -> Document:
+    """Sums as they are told; `sessions`: what people see instead of a digest, where it is known."""
+    lines = reader.usage(query)
+    shown = [usage_line(line, session=sessions.get(line.key)) for line in lines[: query.limit]]
+    told = {"by": query.by, "since": query.since, "until": query.until, "usage": shown}
+    return {**told, "total": usage_line(total_of(lines)), "now": now}
+
+
+def requests_told(
+    reader: LedgerReader, wanted: RequestFilter, now: float, names: Mapping[str, str] = NOTHING
+) -> Document:
+    """Requests as they are told; `before`: with which number the next page begins, None after the last."""
+    found = reader.requests(wanted)
+    known = {**reader.names(), **names}
+    shown = [request_line(row, known, number) for number, row in found]
+    older = found[-1][0] if found and len(found) == wanted.limit else None
+    return {"requests": shown, "before": older, "now": now}
 
 
 def usage_line(line: UsageLine, *, session: str | None = None) -> Document:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from maxpool.errors import RequestError
+from maxpool.service.logs import REQUEST_ID
 from maxpool.service.tasks import describe
 from maxpool.web.door import CHAT_PATH, KEPT_NOTHING, RESPONSES_PATH, told_there
 from maxpool.web.guard import ROUTE, Guard, Rules
@@ -84,6 +85,7 @@ def application(
         Route("/status.css", _style, methods=["GET"]),
         Route("/ui/{path:path}", status.dashboard.file, methods=["GET"]),
         Route("/events", surfaces.events.events, methods=["GET"]),
+        Route("/status/readings", surfaces.events.readings, methods=["GET"]),
         Route("/metrics", surfaces.metrics.metrics, methods=["GET"]),
         Route("/healthz", status.healthz, methods=["GET"]),
         Route("/readyz", status.readyz, methods=["GET"]),
@@ -138,6 +140,13 @@ class _Switch:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        token = REQUEST_ID.set(scope["state"]["request_id"])
+        try:
+            await self._to_its_endpoint(scope, receive, send)
+        finally:
+            REQUEST_ID.reset(token)
+
+    async def _to_its_endpoint(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         endpoint = self.direct.get(path)
         if endpoint is None and place_of(path) is not None:
@@ -154,6 +163,7 @@ class _Switch:
             await self.app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - `_crash` has answered; the connection may live on
             # Kind and place only: the text of a foreign exception may quote what was asked.
+            self.resources.forwarder.stats.internal_errors += 1
             request_id = scope["state"]["request_id"]
             log.error("request %s failed inside maxpool: %s", request_id, describe(error))  # noqa: TRY400
 

@@ -32,7 +32,9 @@ MAX_ENDED: Final = 256
 """Sign-outs that are remembered until their cookie would have ended anyway."""
 
 CSRF: Final = "x-maxpool-csrf"
-READABLE: Final = frozenset({"/", "/status", "/status.css", "/events", "/metrics"})
+READABLE: Final = frozenset(
+    {"/", "/status", "/status/readings", "/status.css", "/events", "/metrics"}
+)
 """What a signed-in browser may read where callers need a key. It spends no quota: /v1 is not in it."""
 
 _SAFE: Final = frozenset({"GET", "HEAD"})

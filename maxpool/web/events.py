@@ -1,4 +1,4 @@
-"""`GET /events`: the live feed as Server-Sent Events (WHATWG HTML section 9.2).
+"""`GET /events`: the live feed as Server-Sent Events (WHATWG HTML section 9.2); `/status/readings`.
 
 Events: `hello` (the whole picture, first and after every reconnect), then what changed: `summary`,
 `account`, `request`, `queue`, `throttle`, `sessions`, `config` and whatever parts the status document has
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from maxpool.service.feed import Feed
+    from maxpool.web.admin_ledger import LedgerPages
     from maxpool.web.browsers import Browsers
     from maxpool.web.guard import Receive, Scope, Send
 
@@ -33,10 +34,15 @@ class EventPages:
 
     feed: Feed
     browsers: Browsers
+    ledger: LedgerPages
 
     async def events(self, request: Request) -> Response:
         """A stream that ends when the caller leaves or the server stops."""
         return _Stream(self.feed, self.browsers)
+
+    async def readings(self, request: Request) -> Response:
+        """What the quota windows showed before: the past of what `/status` tells, for charts."""
+        return await self.ledger.readings(request)
 
 
 class _Stream(Response):

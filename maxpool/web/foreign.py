@@ -56,7 +56,14 @@ class _Told(msgspec.Struct):
     client_metadata: _Named | None = None
 
 
+class _Limits(msgspec.Struct):
+    max_tokens: object = None
+    max_completion_tokens: object = None
+    max_output_tokens: object = None
+
+
 _decode: Final = msgspec.json.Decoder(_Told).decode
+_decode_limits: Final = msgspec.json.Decoder(_Limits).decode
 _decode_parts: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -89,6 +96,8 @@ class Foreign(Messages):
             fields.setdefault("x-session-affinity", session)
         job = self._job(scope, fields, body, request_id)
         request = replace(job.request, format=surface.name, native=lost is not None)
+        if not limited(text):  # what Messages demands in its place is nobody's wish
+            request = replace(request, max_output_tokens=None)
         states = self.forwarder.pool.states.values()
         if lost is not None and all(mismatch(s.account, request) for s in states):
             raise lost
@@ -149,6 +158,13 @@ def session_in(text: bytes) -> str | None:
         return None
     named = told.client_metadata.session_id if told.client_metadata is not None else None
     return next((key for key in (told.prompt_cache_key, named) if _text(key)), None)  # type: ignore[return-value]
+
+
+def limited(text: bytes) -> bool:
+    """Whether a request of these APIs says how long its answer may get; `text`: one that was read already."""
+    told = _decode_limits(text)
+    limits = (told.max_tokens, told.max_completion_tokens, told.max_output_tokens)
+    return any(limit is not None for limit in limits)
 
 
 def _text(value: object) -> bool:

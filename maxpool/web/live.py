@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from maxpool.core.pool import Pool
+    from maxpool.service.events import Event, Events
     from maxpool.service.feed import Key
     from maxpool.service.traces import Trace, Traces
 
@@ -46,6 +47,7 @@ class Live:
     document: Callable[[], Document]
     pool: Pool
     traces: Traces
+    events: Events
 
     def __call__(self) -> Picture:
         """The picture now."""
@@ -55,13 +57,20 @@ class Live:
             if trace.kind != "count_tokens":
                 found["request", trace.request_id] = request(trace, self.pool)
         head = {key: doc[key] for key in ("schema", "version", "started_at", "now")}
+        head["happened"] = [happened(event) for event in reversed(self.events.latest)]
         return Picture(head=head, parts=found)
+
+
+def happened(event: Event) -> Document:
+    """One event, as it is told once."""
+    told = {"at": event.at, "kind": event.kind, "account": event.account, "name": event.name}
+    return {**told, "detail": dict(event.detail)}
 
 
 def parts(doc: Document) -> dict[Key, object]:
     """The document in parts, by event; whatever it may hold one day is its own part."""
     now = doc["now"]
-    summary = {key: doc[key] for key in _TOGETHER if key in doc}
+    summary: Document = {key: doc[key] for key in _TOGETHER if key in doc}
     summary["order"] = [a["id"] for a in doc["accounts"]]
     found: dict[Key, object] = {
         ("summary", ""): {**summary, "summary": _summary(summary["summary"], now)},

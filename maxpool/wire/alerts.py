@@ -199,7 +199,7 @@ def message_of(changes: Sequence[Change], utc_offset_s: int) -> Message:
     return Message(title, tuple(lines), urgent, over, alerts)
 
 
-def test_message() -> Message:
+def trial_message() -> Message:
     """What a person sends to see whether it arrives."""
     line = "This is a test of maxpool's alerts; nothing is wrong."
     told: dict[str, object] = {"status": "test", "text": line}

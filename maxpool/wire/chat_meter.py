@@ -18,6 +18,9 @@ from maxpool.wire.meter import cost_usd
 if TYPE_CHECKING:
     from maxpool.wire.sse import Event
 
+MAX_CHOICES: Final = 128
+"""Answers to one request that are told apart: as many as OpenAI's API gives."""
+
 _DONE: Final = b"[DONE]"
 
 
@@ -69,6 +72,8 @@ class ChatMeter:
     """
 
     __slots__ = (
+        "_first_stopped",
+        "_open",
         "_usage",
         "container_id",
         "ended",
@@ -83,8 +88,10 @@ class ChatMeter:
 
     def __init__(self) -> None:
         self._usage: object = None
+        self._open: set[int] = set()  # choices besides the first that have not said why they stop
         self.events = 0
         self.has_content = False
+        self._first_stopped = False
         self.stopped = False
         self.silent = False
         self.ended = False
@@ -133,9 +140,19 @@ class ChatMeter:
         said = choice.delta or choice.message
         if not self.has_content and said is not None:
             self.has_content = said.says
-        if choice.finish_reason and not choice.index:
-            self.stopped = True
+        if choice.index:
+            self._other(choice.index, ended=bool(choice.finish_reason))
+        elif choice.finish_reason:
+            self._first_stopped = True
             self.silent = choice.finish_reason == "stop" and not self.has_content
+        self.stopped = self._first_stopped and not self._open
+
+    def _other(self, index: int, *, ended: bool) -> None:
+        """One of several answers that the client asked for at once."""
+        if ended:
+            self._open.discard(index)
+        elif len(self._open) < MAX_CHOICES:
+            self._open.add(index)
 
     def _name(self, chunk: _Chunk) -> None:
         self.message_id = chunk.id if isinstance(chunk.id, str) else None

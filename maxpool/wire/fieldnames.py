@@ -27,11 +27,13 @@ HOP_BY_HOP: Final = frozenset(
         b"upgrade",
     )
 )
-# The last two say to whom a caller's own OpenAI key belongs, which is not the account's.
+# The second line is what other vendors' SDKs call a key, the last says to whom a caller's own OpenAI key
+# or login belongs, which is not the account's.
 _CREDENTIALS: Final = frozenset(
     (
         *(b"authorization", b"x-api-key", b"x-maxpool-key"),
-        *(b"openai-organization", b"openai-project"),
+        *(b"api-key", b"x-goog-api-key"),
+        *(b"openai-organization", b"openai-project", b"chatgpt-account-id"),
     )
 )
 _STAYS_HERE: Final = frozenset(

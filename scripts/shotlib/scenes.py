@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maxpool.adapters.ledger_engine import sqlite_url
 from maxpool.adapters.server import Server
 from maxpool.app.build import build
 from maxpool.app.demo import demo_world
+from maxpool.app.ledger import FILE_NAME
 from maxpool.config.model import Config
 from maxpool.core.lease import Lease, LeaseRequest, Success, TokenUsage
+from maxpool.core.records import ReadingRecord
 from maxpool.errors import SecretError
 
 if TYPE_CHECKING:
@@ -22,11 +28,12 @@ if TYPE_CHECKING:
 ADMIN_KEY = "the-admin-key-of-a-picture"
 HOUR, DAY = 3600.0, 86_400.0
 PREFIX = "anthropic-ratelimit-unified-"
-NAMES = (
-    "work personal studio lab console atlas birch cedar delta ember fjord grove haven iris jade kestrel "
-    "lumen maple north ocean pine quartz river slate thorn umber vale willow xenon yarrow zephyr amber "
-    "basil coral dune echo flint glade harbor inlet"
-).split()
+NAMES = [
+    *("work", "personal", "studio", "lab", "console", "atlas", "birch", "cedar", "delta", "ember"),
+    *("fjord", "grove", "haven", "iris", "jade", "kestrel", "lumen", "maple", "north", "ocean"),
+    *("pine", "quartz", "river", "slate", "thorn", "umber", "vale", "willow", "xenon", "yarrow"),
+    *("zephyr", "amber", "basil", "coral", "dune", "echo", "flint", "glade", "harbor", "inlet"),
+]
 
 
 @dataclass(slots=True)
@@ -46,7 +53,9 @@ class NoSecrets:
         raise SecretError("a scene has no secrets", f"{reference} is invented.")
 
 
-def headers(now: float, five: float, week: float, five_left: float, week_left: float) -> dict[str, str]:
+def headers(
+    now: float, five: float, week: float, five_left: float, week_left: float
+) -> dict[str, str]:
     """What an answer tells of its plan's two windows."""
     told = {}
     for name, used, left in (("5h", five, five_left), ("7d", week, week_left)):
@@ -69,7 +78,11 @@ def config_of(count: int) -> Config:
         for i, name in enumerate(NAMES[:count])
     ]
     return Config.model_validate(
-        {"accounts": accounts, "upstream": {"base_url": "http://127.0.0.1:9"}, "probes": {"enabled": False}}
+        {
+            "accounts": accounts,
+            "upstream": {"base_url": "http://127.0.0.1:9"},
+            "probes": {"enabled": False},
+        }
     )
 
 
@@ -82,17 +95,54 @@ def use(proxy: Maxpool, rows: dict[str, tuple[float, float, float, float]]) -> N
         for back in (50, 40, 30, 20, 10, 0):
             earlier = now - back * 60.0
             share = 1.0 - back / 400.0
-            told = headers(earlier, five * share, week * (1 - back / 4000), five_left + back * 60, week_left + back * 60)
+            told = headers(
+                earlier,
+                five * share,
+                week * (1 - back / 4000),
+                five_left + back * 60,
+                week_left + back * 60,
+            )
             proxy.pool.observe(account_id, told, earlier)
+
+
+def remember(proxy: Maxpool) -> None:
+    """Put the way to where each window stands into the ledger: busy by day, quiet by night."""
+    ledger, now = proxy.books.ledger, proxy.clock.now()
+    assert ledger is not None
+    for n, state in enumerate(proxy.pool.states.values()):
+        for window in state.quota.windows.values():
+            if window.reset_at is None or not window.utilization:
+                continue
+            began = window.reset_at - window.length_s
+            passed = [began + i * window.length_s / 160 for i in range(160)]
+            passed = [at for at in passed if at < now]
+            weights = [
+                0.12 + max(math.sin((at / DAY - 0.3 + n * 0.04) * math.tau), 0.0) for at in passed
+            ]
+            done = 0.0
+            for at, weight in zip(passed, weights, strict=True):
+                done += weight
+                share = window.utilization * done / sum(weights)
+                told = ReadingRecord(
+                    state.account.id, window.name, at, share, window.reset_at, "headers"
+                )
+                ledger.record(told)
 
 
 def work(proxy: Maxpool, requests: int, running: int = 0) -> None:
     """Some traffic, the last of it still running."""
     pool, now = proxy.pool, proxy.clock.now()
-    usage = TokenUsage(input=900, output=1400, cache_read=31_000, cache_write_5m=2_400, cache_write_1h=0)
+    usage = TokenUsage(
+        input=900, output=1400, cache_read=31_000, cache_write_5m=2_400, cache_write_1h=0
+    )
     for i in range(requests + running):
         at = now - (requests + running - i) * 7.0
-        asked = LeaseRequest("claude-sonnet-5-5", session=f"{i % 9:x}3f0c2e{i % 9}-demo", input_tokens=34_000, arrived_at=at)
+        asked = LeaseRequest(
+            "claude-sonnet-5-5",
+            session=f"{i % 9:x}3f0c2e{i % 9}-demo",
+            input_tokens=34_000,
+            arrived_at=at,
+        )
         lease = pool.acquire(asked, at)
         if isinstance(lease, Lease) and i < requests:
             pool.release(lease, Success(usage), at + 3.0 + i % 5)
@@ -102,24 +152,16 @@ def work(proxy: Maxpool, requests: int, running: int = 0) -> None:
 async def served(config: Config, port: int = 0) -> AsyncIterator[Scene]:
     """That config behind a real server."""
     digest = hashlib.sha256(ADMIN_KEY.encode()).hexdigest()
-    proxy = build(config, secrets=NoSecrets(), admin_digest=digest)
-    for state in proxy.pool.states.values():
-        state.credential.dead = ""
-    server = Server(proxy.app, port=port, graceful_s=0.2)
-    await server.start()
-    for state in proxy.pool.states.values():
-        proxy.pool.command(_reset(state.account.id), proxy.clock.now())
-    try:
-        yield Scene(server.url, ADMIN_KEY, proxy, server)
-    finally:
-        proxy.feed.close()
-        await server.stop(0.2)
-
-
-def _reset(account_id: str) -> Any:
-    from maxpool.core.lease import Command
-
-    return Command("reset", account_id)
+    with tempfile.TemporaryDirectory(prefix="maxpool-scene-") as folder:
+        url = sqlite_url(Path(folder) / FILE_NAME)
+        proxy = build(config, secrets=NoSecrets(), admin_digest=digest, ledger_url=url)
+        server = Server(proxy.app, port=port, graceful_s=0.2)
+        await server.start()
+        try:
+            yield Scene(server.url, ADMIN_KEY, proxy, server)
+        finally:
+            proxy.feed.close()
+            await server.stop(0.2)
 
 
 @asynccontextmanager
@@ -142,6 +184,7 @@ async def week(count: int = 5) -> AsyncIterator[Scene]:
             )
         use(scene.proxy, rows)
         work(scene.proxy, 60, running=3)
+        remember(scene.proxy)
         yield scene
 
 

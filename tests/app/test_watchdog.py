@@ -42,7 +42,7 @@ async def test_a_loop_that_is_stuck_gives_none(manager):
     tasks = Tasks()
     watchdog.begin(tasks, SystemClock())
     await sign(manager)
-    time.sleep(0.1)  # three times what may pass; nothing else runs meanwhile
+    time.sleep(0.1)  # noqa: ASYNC251 - three times what may pass; nothing else runs meanwhile
     with pytest.raises(BlockingIOError):
         manager.recv(100)
     assert await sign(manager) == b"WATCHDOG=1"

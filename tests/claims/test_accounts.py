@@ -236,7 +236,7 @@ async def test_our_own_exception_is_a_500_and_changes_no_account(monkeypatch):  
 
     async with rig() as it:
         before = await it.state("a")
-        monkeypatch.setattr("maxpool.service.forward.classify", broken)
+        monkeypatch.setattr("maxpool.service.judging.classify", broken)
         it.sim.inject(faults.status(500), "a")
         got = await it.post()
         assert got.error == (500, "api_error")

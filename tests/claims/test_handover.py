@@ -453,6 +453,7 @@ async def test_a_broken_config_harms_nobody(tmp_path):  # O1
         good = one.config.read_text()
         one.config.write_text(good.replace("priority = 0", "priorty = 0"))
         await _as_before(one, running, rig, "priorty")
+        assert "ERROR maxpool.tasks" not in (one.folder / "stderr").read_text()
         one.config.write_text(good)
         await handed_over(one)
         assert (await rig.post()).whole

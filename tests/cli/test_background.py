@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -71,9 +72,36 @@ def test_a_long_log_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_whoever_started_a_server_at_the_same_time_serves_both(tmp_path: Path):
     config = tmp_path / "c.toml"
     config.write_text("broken")
-    with serving({"ok": True}) as stub:
+    with serving({"ok": True}) as stub, lock_state_folder(tmp_path):
         tell(tmp_path, stub.url)
         assert background.start(tmp_path, config, dict(os.environ), None).url == stub.url
+
+
+def test_what_a_server_that_was_killed_left_is_taken_away(tmp_path: Path):
+    lock_state_folder(tmp_path).release()
+    tell(tmp_path, "http://127.0.0.1:1")
+    config = tmp_path / "c.toml"
+    config.write_text("broken")
+    with pytest.raises(MaxpoolError, match="did not start"):
+        background.start(tmp_path, config, dict(os.environ), None)
+    assert not (tmp_path / "server.json").exists()
+
+
+def test_a_taken_port_gives_way_to_the_next_free_one():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        found = background.free_port("127.0.0.1", port)
+    assert port < found < port + background.PORTS_TRIED
+    assert background.free_port("127.0.0.1", port) == port
+
+
+def test_where_ten_ports_are_taken_the_server_says_who_has_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    asked: list[int] = []
+    monkeypatch.setattr(background, "_is_free", lambda _host, port: bool(asked.append(port)))
+    assert background.free_port("127.0.0.1", 4000) == 4000
+    assert asked == list(range(4000, 4010))
 
 
 def test_it_is_loaded_with_the_standard_library_alone():

@@ -197,6 +197,18 @@ def test_in_a_terminal_no_line_of_the_table_wraps_or_loses_its_heading(width):
         assert "locked_out" in text
 
 
+@pytest.mark.parametrize("width", [40, 60])
+def test_a_narrow_terminal_gets_two_lines_for_each_account(width):
+    status = picture(account("max-1"), COOLING)
+    for text in (fancy(status, width), "\n".join(render.plain(status, width))):
+        lines = [line.rstrip() for line in text.splitlines()]
+        at = next(number for number, line in enumerate(lines) if line.startswith("max-1"))
+        assert "5h" in lines[at + 1]
+        assert "57 % 2 h 24 min" in lines[at + 1]
+        assert lines[-1].strip() == "rate limited, for 2 min"
+        assert max(map(len, lines)) <= width
+
+
 def test_a_number_stays_on_the_line_of_its_percent_sign():
     status = picture(account("a"))
     status["summary"]["verdict"] = "49 % of 5-hour capacity free"

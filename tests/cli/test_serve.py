@@ -103,3 +103,10 @@ def test_a_broken_config_ends_with_2_before_anything_starts(config):
     result = CliRunner().invoke(maxpool, ["serve"])
     assert result.exit_code == 2
     assert "did you mean port?" in result.stderr
+
+
+def test_an_old_config_is_brought_up_to_date_before_it_is_read(config, monkeypatch):
+    monkeypatch.setattr("maxpool.app.upgrade.upgrade", lambda path: path.with_suffix(".old"))
+    monkeypatch.setattr("maxpool.cli.loop.run", lambda coroutine: coroutine.close() or 0)
+    found = CliRunner().invoke(maxpool, ["serve"])
+    assert f"the old text is in {config.with_suffix('.old')}" in found.stderr

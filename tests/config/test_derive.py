@@ -141,6 +141,13 @@ def test_options_and_its_owners_word_change_what_an_account_lacks():
     assert derive.lacks(given) == (CHAT_LACKS | {"images", "tools"}) - {"citations"}
 
 
+def test_what_only_a_translation_lacks_is_told_apart_from_what_its_owner_says():  # P2
+    given = chat(lacks=["images", "documents"], can=["citations"])
+    abroad = derive.account(given).lacks_abroad
+    assert abroad == CHAT_LACKS - {"documents", "citations"}
+    assert not derive.account(AccountConfig(name="a")).lacks_abroad
+
+
 def test_the_context_and_the_longest_answer_reach_the_core():
     given = derive.account(chat(context={"*": 1000}, body={"max_tokens_max": 100}))
     assert (given.context, given.max_output_tokens) == ({"*": 1000}, 100)

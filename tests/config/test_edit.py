@@ -200,3 +200,14 @@ def test_the_example_file_can_be_edited_like_any_other():
         after = edit.set_entry(text, A, name, {"enabled": False, "priority": 7})
         assert edit.find_entry(after, A, name)["priority"] == 7
         assert name not in edit.names(edit.remove_entry(text, A, name), A)
+
+
+def test_a_table_that_only_its_last_one_made_goes_with_it():
+    text = 'a = 1\n\n[aliases."x.y"]\ntargets = ["m"]\n'
+    assert edit.set_value(text, "aliases", "x.y", None).strip() == "a = 1"
+
+
+def test_a_section_whose_name_holds_a_dot_is_given_as_its_steps():
+    text = edit.set_value("", ("aliases", "x.y"), "targets", ["m"])
+    assert text == '[aliases."x.y"]\ntargets = ["m"]\n'
+    assert edit.set_value(text, ("aliases", "x.y"), "targets", ["n"]) == text.replace("m", "n")

@@ -359,3 +359,14 @@ def test_any_sequence_keeps_counts_within_the_truth(steps):
             assert bucket.count(now) >= 0.0
         assert purse.wallet is not None
         assert running or purse.wallet.reserved == 0.0
+
+
+@pytest.mark.parametrize("amount", ["usd", "requests"])
+def test_an_accounts_limit_for_one_client_key_holds_back_no_other(amount):  # Q1
+    rules = (per(1, "day", amount, account="k", client_key="ci"),)
+    p = pool(key("k"), price_table=ONE_USD, limits=rules, key_price="always")
+    serve(p, client_key="ci")
+    waits = p.acquire(ask(None, client_key="ci", max_wait_s=2 * DAY), NOW)
+    assert isinstance(waits, Wait)
+    assert refused(p, client_key="ci").counts
+    assert lease(p, client_key="other").account_id == "k"

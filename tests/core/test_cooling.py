@@ -15,8 +15,9 @@ from maxpool import (
     TransientFailure,
     Wait,
 )
+from maxpool.core.reasons import Reason
 from tests.core.routed import asking, granted, named, provider, routed_pool
-from tests.make import HOUR, MODEL, NOW, account, pool
+from tests.make import HOUR, MODEL, NOW, account, key, pool
 
 
 def failed(it, account_id, outcome, times=1, model=MODEL):
@@ -85,3 +86,42 @@ def test_an_account_that_can_serve_comes_before_any_that_cools():
     it = pool(account("a"), account("b", priority=9), when_all_cooling="earliest")
     failed(it, "a", NetworkFailure())
     assert granted(it, LeaseRequest(MODEL), NOW).account_id == "b"
+
+
+def cooling(it, **until_s):
+    """Each of these accounts cools so long."""
+    for name, seconds in until_s.items():
+        it.states[name].cooldowns[Reason.COOLDOWN] = NOW + seconds
+        it.changed(name, NOW)
+    return it
+
+
+@pytest.mark.parametrize("cross", ["never", "when-exhausted"])
+def test_another_vendors_account_that_recovers_sooner_comes_after_those_of_the_models_own(cross):
+    it = routed_pool(
+        account("max"),
+        provider("groq", MODEL),
+        when_all_cooling="earliest",
+        cross_provider=cross,
+        cross_after_s=0.0,
+    )
+    cooling(it, max=20.0, groq=3.0)
+    asked = LeaseRequest(MODEL, max_wait_s=0.0)
+    assert it.explain(asked, NOW).chosen == "max"
+    assert granted(it, asked, NOW).account_id == "max"
+    other = it.acquire(asked, NOW, exclude=frozenset({"max"}))
+    assert isinstance(other, Refusal if cross == "never" else Lease)
+
+
+@pytest.mark.parametrize("price", ["never", "after"])
+def test_an_account_that_costs_money_is_not_tried_where_a_plan_only_cools(price):
+    it = pool("a", key("k"), when_all_cooling="earliest", key_price=price)
+    cooling(it, a=20.0, k=3.0)
+    assert granted(it, LeaseRequest(MODEL), NOW).account_id == "a"
+
+
+def test_where_money_must_not_be_spent_nobody_is_tried_in_a_plans_place():
+    it = pool("a", key("k"), when_all_cooling="earliest", key_price="never")
+    failed(it, "a", QuotaExceeded("5h", NOW + HOUR))
+    cooling(it, k=3.0)
+    assert not isinstance(it.acquire(LeaseRequest(MODEL), NOW), Lease)

@@ -113,3 +113,13 @@ def test_turns_are_bounded():  # S19
     for n in range(KEPT_TURNS + 50):
         kept.taken(f"r{n}", Target("m"), n)
     assert len(kept.by_target) == len(kept.clock) == KEPT_TURNS
+
+
+@pytest.mark.parametrize("strategy", ["weighted", "least-used"])
+def test_who_was_away_does_not_make_up_for_the_turns_that_it_missed(strategy):
+    pool = three()
+    route = named(pool, *TARGETS, strategy=strategy)
+    for n in range(20):
+        lease = granted(pool, asking(route), NOW + n, exclude=frozenset("x"))
+        pool.release(lease, Success(), NOW + n)
+    assert max(Counter(turns(pool, route, 6)).values()) <= 3

@@ -32,6 +32,10 @@ SETTINGS = PoolSettings(slots_per_account=2, slots_total=5)
 CTX = Context(SETTINGS)
 
 
+PREFILL = frozenset({"prefill"})
+ABROAD: dict[str, Any] = {"lacks": PREFILL, "lacks_abroad": PREFILL}
+
+
 def state(*readings: Reading, of: Account | None = None, **given: Any) -> AccountState:
     own = of or account("a", **given)
     found = AccountState(account=own, enabled=own.enabled)
@@ -54,6 +58,8 @@ def why(s: AccountState, now: float = NOW, ctx: Context = CTX, **request: Any) -
         ({}, {"signed_thinking": True}, None),  # S11
         ({"lacks": frozenset({"images"})}, {"needs": frozenset({"images", "tools"})}, Reason.NEEDS),
         ({"lacks": frozenset({"images"})}, {"needs": frozenset({"tools"})}, None),
+        ({"format": "openai-chat", **ABROAD}, {"needs": PREFILL}, Reason.NEEDS),
+        ({"format": "openai-chat", **ABROAD}, {"needs": PREFILL, "format": "openai-chat"}, None),
         ({"profiles": frozenset({"work"})}, {}, Reason.PROFILE),
         ({"profiles": frozenset({"work"})}, {"profile": "work"}, None),
         ({"serves": frozenset({"claude-code"})}, {"program": "curl"}, Reason.PROGRAM),

@@ -7,8 +7,11 @@ import pickle
 import pytest
 
 from maxpool import Lease, QuotaExceeded, Success, TokenUsage, Wait
+from maxpool.core.needs import UNSIGNED_THINKING
+from maxpool.core.prices_table import Price, PriceTable, Rates
+from maxpool.core.ratebuckets import Period, Rule
 from maxpool.core.strategy import STRATEGIES
-from tests.make import DAY, HOUR, NOW, account, ask, key, lease, pool, unified
+from tests.make import DAY, HOUR, MODEL, NOW, account, ask, key, lease, pool, unified
 
 
 def mixed(**settings):
@@ -122,3 +125,28 @@ def test_it_says_why_a_session_would_move():
     told = p.explain(ask("s"), NOW + 2, exclude=frozenset({first.account_id}))
     assert told.rebind == "need"
     assert p.explain(ask("s"), NOW + 2).rebind is None
+
+
+def test_money_that_is_spent_is_known_to_an_explanation():
+    daily = (Rule("usd", 1.0, Period("day")),)
+    dear = PriceTable("2026-01-01", {"anthropic": {MODEL: Price(Rates(50, 50, 50, 50, 50))}})
+    p = pool(key("k"), price_table=dear, limits=daily, key_price="always")
+    p.release(lease(p), Success(TokenUsage(input=20_000)), NOW)
+    told = p.explain(ask(), NOW)
+    assert told.chosen is None
+    assert told.unavailable[0][1] == "budget"
+
+
+def test_who_waits_for_a_client_keys_own_limit_stands_before_nobody_else_in_an_explanation():
+    p = pool("a", limits=(Rule("requests", 1.0, Period("hour"), account="a", client_key="ci"),))
+    p.release(lease(p, client_key="ci"), Success(), NOW)
+    assert isinstance(p.acquire(ask(client_key="ci", max_wait_s=DAY), NOW), Wait)
+    assert p.explain(ask(client_key="other"), NOW).chosen == "a"
+
+
+def test_what_is_left_to_the_api_to_judge_is_chosen_in_an_explanation_too():
+    unsigned = frozenset({UNSIGNED_THINKING})
+    p, asked = pool(account("a", lacks=unsigned)), ask("s", needs=unsigned)
+    told = p.explain(asked, NOW)
+    assert (told.chosen, told.request) == ("a", asked)
+    assert lease(p, session="s", needs=unsigned).account_id == "a"

@@ -17,7 +17,9 @@ OUTCOMES = get_args(Outcome)
 
 def outcome(kind: type[Any]) -> Any:
     """One of that class, with as little as it takes."""
-    needed = {"window": "5h", "family": "opus", "model": "m", "status": 500, "kind": "html"}
+    needed = {"window": "5h", "family": "opus", "model": "m", "status": 500, "kind": "html"} | {
+        "what": "n"
+    }
     return kind(**{f.name: needed[f.name] for f in fields(kind) if f.name in needed})
 
 

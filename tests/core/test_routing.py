@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from maxpool import (
+    Command,
     Lease,
     LeaseRequest,
     ModelMissing,
@@ -246,3 +247,23 @@ def test_nobody_for_a_route_names_the_true_cause():  # S20
     found = pool.acquire(asking(named(pool, "k/m"), max_wait_s=1.0), NOW)
     assert isinstance(found, Refusal)
     assert (found.reason, found.counts) == ("model_missing", {"model_missing": 1})
+
+
+def test_thinking_that_nobody_signed_is_left_to_the_api_where_no_other_account_is():
+    unsigned = frozenset({UNSIGNED_THINKING})
+    only = routed_pool(account("a", lacks=unsigned), account("b", lacks=unsigned))
+    asked = LeaseRequest(SONNET, needs=unsigned)
+    first = granted(only, asked, NOW).account_id
+    second = granted(only, asked, NOW, exclude=frozenset({first})).account_id
+    assert {first, second} == {"a", "b"}
+
+
+def test_thinking_that_nobody_signed_goes_to_who_takes_it_and_after_its_failure_to_nobody():
+    unsigned = frozenset({UNSIGNED_THINKING})
+    mine, other = account("max", lacks=unsigned), provider("groq", SONNET)
+    pool = routed_pool(mine, other, cross_provider="always")
+    asked = LeaseRequest(SONNET, needs=unsigned)
+    assert granted(pool, asked, NOW).account_id == "groq"
+    assert isinstance(pool.acquire(asked, NOW, exclude=frozenset({"groq"})), Refusal)
+    pool.command(Command("disable", "groq"), NOW)
+    assert granted(pool, asked, NOW).account_id == "max"

@@ -57,3 +57,20 @@ def test_a_snapshot_brings_no_more_sets_than_there_may_be():  # S19
     sets = Sets()
     sets.load({"made": [[f"s{n}", ["m"], "cost"] for n in range(MAX_SETS + 9)]})
     assert len(sets.made) == MAX_SETS
+
+
+def test_a_set_that_the_config_has_no_more_is_in_use_no_more():
+    sets = Sets()
+    sets.configure({"night": NIGHT})
+    sets.use("night")
+    sets.configure({"night": NIGHT})
+    assert sets.active == "night"
+    sets.configure({})
+    assert sets.active == DEFAULT
+
+
+def test_which_set_is_in_use_is_remembered_before_the_config_tells_which_there_are():
+    sets = Sets()
+    sets.load({"active": "night"})
+    sets.configure({"night": NIGHT})
+    assert sets.active == "night"

@@ -228,3 +228,18 @@ def test_clients_are_told_of_aliases_and_sets():
     assert [*names.listed()] == ["best"]
     names.sets.make(SetOf("night", ("gpt",)))
     assert [*names.listed()] == ["best", "maxpool", "maxpool:default", "maxpool:night"]
+
+
+def test_only_a_number_without_leading_zeros_is_a_weight():
+    assert weighted("gemini-pro@001") == ("gemini-pro@001", 1.0)
+    assert weighted("m@10") == ("m", 10.0)
+    assert weighted("m@0.5") == ("m", 0.5)
+
+
+def test_names_that_nobody_knows_are_looked_up_in_maps_and_not_in_accounts():
+    accounts = [provider(f"p{n}", f"m{n}", f"like-{n}-*") for n in range(3)]
+    names = routes(routed_pool(*accounts))
+    assert route_to(names, "m2").targets[0].mapped
+    assert route_to(names, "like-1-x").targets[0].mapped
+    assert names.resolve("m3") is None
+    assert names.offered == frozenset(name for a in accounts for name in a.models)

@@ -70,3 +70,12 @@ def test_what_has_no_place_there_blames_nobody():  # P2
     assert not_carried(RequestError(413, "request_too_large", "big")).outcome == NotCarried(
         "request", 413
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b'{"error":"plain"}', "plain"), (b'{"detail":"odd"}', "odd"), (b"busy", "busy")],
+)
+async def test_what_is_no_error_of_its_api_is_told_in_an_envelope(body, said):
+    found = await failed(CHAT_SURFACE, "openai-chat", 503, body)
+    assert json.loads(found.body)["error"]["message"] == said

@@ -10,6 +10,7 @@ import pytest
 from maxpool.errors import StateError
 from maxpool.service.logs import (
     MAX_CHAIN,
+    REQUEST_ID,
     JsonLines,
     Redact,
     redacted,
@@ -117,3 +118,21 @@ def test_set_up_writes_redacted_lines_to_stderr(form, capsys):
     assert "HIDDEN" not in err
     assert "unheard" not in err
     assert form == "text" or json.loads(err)["level"] == "info"
+
+
+@pytest.mark.usefixtures("_restored")
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_line_of_a_request_names_it_once_and_others_name_none(form, capsys):
+    set_up_logging("info", form)
+    log = logging.getLogger("maxpool.x")
+    token = REQUEST_ID.set("abc123")
+    log.info("something about it")
+    log.info("request abc123 ends")
+    REQUEST_ID.reset(token)
+    log.info("something else")
+    lines = capsys.readouterr().err.splitlines()
+    if form == "text":
+        assert [line.count("abc123") for line in lines] == [1, 1, 0]
+        assert lines[0].endswith("something about it [abc123]")
+    else:
+        assert [json.loads(line).get("request_id") for line in lines] == ["abc123", "abc123", None]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import timeit
 
+import pytest
+
 from maxpool.service.meters import MAX_FAMILIES, OTHER, Histogram, Meters
 from tests.make import request_record
 
@@ -50,3 +52,18 @@ def test_counting_a_request_takes_microseconds():
     meters, row = Meters(), request_record()
     took_s = min(timeit.repeat(lambda: meters.ended(row), number=2000, repeat=5)) / 2000
     assert took_s < 15e-6  # 1.5 us on an idle core
+
+
+def test_another_processs_counts_are_added_and_what_is_not_known_is_left_out():
+    meters, theirs = Meters(), Meters()
+    for one in (meters, theirs, theirs):
+        one.ended(request_record(waited_ms=20.0))
+    meters.add(theirs.told() | {"news": 1.0, "\x1f".join(("overhead_s", "99")): 1.0})
+    for _ in range(2):
+        theirs.ended(request_record(waited_ms=20.0))
+    assert (meters.requests, meters.first_byte_s["sonnet"].counts) == (
+        {key: 3 for key in theirs.requests},
+        [0, 0, 3, *[0] * 9],
+    )
+    assert meters.waited_s.counts[0] == 3
+    assert meters.waited_s.total == pytest.approx(0.06)

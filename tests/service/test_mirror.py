@@ -24,7 +24,7 @@ from maxpool.service.stats import Refused, Stats
 from maxpool.service.tasks import Tasks
 from maxpool.service.waiting import WaitingRoom
 from maxpool.sim.clock import HandClock
-from tests.make import NOW, account, lease, pool, unified
+from tests.make import NOW, account, lease, pool, request_record, unified
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +141,9 @@ def test_counts_go_over_once_and_add_up():
         at=NOW, request_id="r", model="m", reason="quota", retry_at=None, unavailable={"quota": 1}
     )
     old.refusals.append(refused)
+    old.meters.ended(request_record())
     merge(new, json.loads(msgspec.json.encode(risen(plain(old), before))))
     assert (new.requests, new.held_s) == (8, 1.5)
     assert new.client_errors == {404: 1, 503: 3}
     assert list(new.refusals) == [refused]
+    assert new.meters == old.meters

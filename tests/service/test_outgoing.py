@@ -9,8 +9,10 @@ from maxpool.service.limits import Limits
 from maxpool.service.outgoing import call_of
 from maxpool.service.passage import passage_of
 from maxpool.service.tokens import Credential
+from maxpool.wire.chat_answer import CHAT_SURFACE
 from tests.make import MODEL, NOW
 from tests.make import ask as request
+from tests.service.test_passage import job, there
 
 HEADERS = (
     (b"Authorization", b"bearer  sk-ant-oat01-mine"),
@@ -63,3 +65,14 @@ def test_an_upstream_that_wants_to_know_is_told_the_time_left():
     told = [(b"x-left-ms", b"4000")]
     sent = dict(call(deadline_header="x-left-ms", headers=(*HEADERS, *told)).headers)
     assert sent[b"x-left-ms"] == b"2000", "two seconds have passed"
+
+
+def test_what_is_said_to_one_vendor_does_not_go_to_another():  # X5
+    theirs = (
+        *((b"anthropic-version", b"1"), (b"Anthropic-Beta", b"b"), (b"x-app", b"cli")),
+        *((b"X-Claude-Code-Session-Id", b"s"), (b"x-stainless-lang", b"python")),
+    )
+    one, place = job(CHAT_SURFACE, headers=theirs), there("openai-chat")
+    native = passage_of(one, place, MODEL)
+    sent = call_of(one, place, KEY, native, limits=Limits(), now=NOW).headers
+    assert [name for name, _ in sent] == [b"x-stainless-lang", b"accept-encoding", b"x-api-key"]

@@ -138,3 +138,11 @@ def test_errors_of_another_api_come_in_the_messages_envelope():
     told = json.loads(passage_of(job(), there("openai-chat"), MODEL).error(404, body))
     assert told["error"]["type"] == "not_found_error"
     assert STRAIGHT.error(404, body) is body
+
+
+@pytest.mark.parametrize(("limit", "sent_limit"), [(None, None), (5, 5)])
+def test_a_limit_that_no_client_set_is_told_to_no_api_that_needs_none(limit, sent_limit):
+    one = job(RESPONSES_SURFACE)
+    one = replace(one, request=replace(one.request, max_output_tokens=limit))
+    assert json.loads(sent(one, there("openai-chat"))).get("max_tokens") == sent_limit
+    assert json.loads(sent(one, there()))["max_tokens"] == 5

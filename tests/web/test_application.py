@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from maxpool.service.logs import Redact
+from maxpool.sim import faults
 from tests.rig import MODEL, ask, rig
 
 
@@ -89,3 +91,16 @@ async def test_a_set_is_an_endpoint():
         assert (await it.post(body, "/v1/sets/mine/v1/messages")).account == "a"
         assert (await it.post(body, "/v1/sets/mine/chat/completions")).status == 200
         assert (await it.post(body, "/v1/sets/nobodys/chat/completions")).status == 404
+
+
+async def test_what_is_logged_for_a_request_names_it(caplog):
+    caplog.set_level("INFO", "maxpool.request")
+    caplog.handler.addFilter(names := Redact())
+    try:
+        async with rig() as it:
+            it.sim.inject(faults.CutFault(), "a", times=1)
+            got = await it.post()
+            told = {r.request_id for r in caplog.records if r.name == "maxpool.request"}
+            assert told == {got.fields["x-request-id"]}
+    finally:
+        caplog.handler.removeFilter(names)

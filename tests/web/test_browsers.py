@@ -6,11 +6,12 @@ from http.cookies import SimpleCookie
 
 import pytest
 
+from maxpool.adapters.clock import SystemClock
 from maxpool.web.browsers import MAX_ENDED, SIGNED_IN_S, Browsers
 from tests.rig import ADMIN_KEY, JSON, key, rig
 
 
-class Clock:
+class Clock(SystemClock):
     def __init__(self, now=1000.0):
         self.at = now
 
@@ -45,7 +46,9 @@ def test_a_restart_ends_nothing():
     assert browsers().holds(cookie)
 
 
-@pytest.mark.parametrize("shown", ["", "x", "..", "9999999999.id.", "9999999999.id0.\udcff", "9" * 300])
+@pytest.mark.parametrize(
+    "shown", ["", "x", "..", "9999999999.id.", "9999999999.id0.\udcff", "9" * 300]
+)
 def test_what_was_made_up_holds_nothing(shown):
     assert not browsers().holds(shown)
 
@@ -104,7 +107,9 @@ async def test_a_page_of_another_site_gains_nothing_from_it():  # X1
     async with rig(key("a")) as it:
         _, cookie, word = await signed_in(it)
         evil = {"origin": "http://evil.example"}
-        assert (await it.send("POST", "/admin/pause", JSON | cookie | word | evil, b"{}")).status == 403
+        assert (
+            await it.send("POST", "/admin/pause", JSON | cookie | word | evil, b"{}")
+        ).status == 403
 
 
 async def test_where_keys_are_required_a_signed_in_browser_may_look_and_not_spend():  # X2

@@ -75,7 +75,9 @@ async def test_an_old_address_is_answered_with_the_present_file_and_not_kept():
         assert (got.status, got.fields["cache-control"]) == (200, "no-cache")
 
 
-@pytest.mark.parametrize("path", ["/ui/", "/ui/x/nothing.js", "/ui/x/../page.py", "/ui/x/index.html"])
+@pytest.mark.parametrize(
+    "path", ["/ui/", "/ui/x/nothing.js", "/ui/x/../page.py", "/ui/x/index.html"]
+)
 async def test_nothing_but_its_files_is_served(path):
     async with rig(key("a")) as it:
         assert (await it.get(path)).status == 404

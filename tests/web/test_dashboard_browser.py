@@ -35,7 +35,11 @@ async def browser():
 
 
 def people():
-    return plan("work", used_5h=0.4, used_7d=0.6), plan("home", used_5h=0.1, used_7d=0.2), key("paid")
+    return (
+        plan("work", used_5h=0.4, used_7d=0.6),
+        plan("home", used_5h=0.1, used_7d=0.2),
+        key("paid"),
+    )
 
 
 async def talk(it, session="conversation"):
@@ -104,7 +108,11 @@ async def test_without_the_key_one_may_look_and_not_act(browser):
     async with rig(*people()) as it, tab(browser, it.url) as seen:
         await seen.page.locator("a.card").first.click()
         drawer = seen.page.get_by_role("dialog")
-        await drawer.get_by_text("Quota windows").or_(drawer.get_by_text("Requests and tokens")).first.wait_for()
+        await (
+            drawer.get_by_text("Quota windows")
+            .or_(drawer.get_by_text("Requests and tokens"))
+            .first.wait_for()
+        )
         assert await drawer.get_by_role("button", name="Disable").count() == 0
         await drawer.get_by_role("button", name="Sign in to act").click()
         await seen.page.fill("input[name=key]", "not the key")
@@ -205,13 +213,13 @@ async def test_an_empty_pool_shows_three_steps_and_then_its_first_account(browse
 
 async def test_where_a_key_is_required_the_page_asks_for_it_first(browser):  # X2
     keys = [{"name": "laptop", "key": "env:paid"}]
-    async with rig(*people(), server={"require_key": True}, client_keys=keys) as it:
-        async with tab(browser, it.url) as seen:
-            await seen.page.get_by_text("This server asks for a key").wait_for()
-            assert "work" not in await seen.text()
-            await seen.page.fill("input[name=key]", ADMIN_KEY)
-            await seen.page.keyboard.press("Enter")
-            await seen.page.locator("a.card", has_text="work").wait_for()
+    locked = rig(*people(), server={"require_key": True}, client_keys=keys)
+    async with locked as it, tab(browser, it.url) as seen:
+        await seen.page.get_by_text("This server asks for a key").wait_for()
+        assert "work" not in await seen.text()
+        await seen.page.fill("input[name=key]", ADMIN_KEY)
+        await seen.page.keyboard.press("Enter")
+        await seen.page.locator("a.card", has_text="work").wait_for()
 
 
 async def test_names_are_text_and_never_markup(browser):

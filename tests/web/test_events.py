@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
+
+from maxpool.adapters.ledger_engine import sqlite_url
+from maxpool.core.records import ReadingRecord
 from maxpool.wire.sse import Scanner
 from tests.rig import ADMIN_KEY, key, rig, until
 
@@ -90,4 +94,49 @@ async def test_no_secret_is_ever_on_it():
         text = json.dumps(await stream.next("hello"))
         assert "secret-of" not in text
         assert ADMIN_KEY not in text
+        await stream.reply.stream.aclose()
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [{"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}],
+)
+async def test_a_page_of_another_site_hears_nothing(shown):  # X1
+    async with rig(key("a")) as it:
+        assert (await it.get("/events", shown)).status == 403
+        assert not it.proxy.feed.looks
+
+
+async def test_where_keys_are_required_nobody_hears_anything_without():  # X2
+    keys = [{"name": "laptop", "key": "env:a"}]
+    async with rig(key("a"), server={"require_key": True}, client_keys=keys) as it:
+        for shown in ({}, {"x-api-key": "wrong"}, {"x-maxpool-admin-key": ADMIN_KEY}):
+            assert (await it.get("/events", shown)).status == 401
+
+
+async def test_the_past_of_the_windows_is_read_like_the_status(tmp_path):
+    async with rig(key("a"), ledger_url=sqlite_url(tmp_path / "ledger.db")) as it:
+        told = ReadingRecord("a-1", "7d", it.proxy.clock.now(), 0.25, None, "headers")
+        assert it.proxy.books.ledger is not None
+        it.proxy.books.ledger.record(told)
+        async with asyncio.timeout(15):
+            while not (await it.get("/status/readings?window=7d")).json["readings"]:  # noqa: ASYNC110 - a thread writes
+                await asyncio.sleep(0.02)
+        (row,) = (await it.get("/status/readings?window=7d")).json["readings"]
+        assert (row["account"], row["utilization"]) == ("a-1", 0.25)
+
+
+async def test_what_happened_is_told_at_once_and_again_to_who_comes_later():
+    async with rig(key("a")) as it:
+        stream = await follow(it)
+        await stream.next("hello")
+        it.proxy.books.events.tell("login_dead", "a-1", "a", reason="over")
+        told = await stream.next("event")
+        assert (told["kind"], told["name"], told["detail"]) == (
+            "login_dead",
+            "a",
+            {"reason": "over"},
+        )
+        later = await (await follow(it)).next("hello")
+        assert later["happened"][0] == told
         await stream.reply.stream.aclose()

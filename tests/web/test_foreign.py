@@ -10,7 +10,7 @@ import pytest
 
 from maxpool.web.foreign import carried, session_in, shape_of
 from maxpool.wire.chat_answer import CHAT_SURFACE
-from tests.rig import CLAUDE_CODE, MODEL, ask, key, plan, rig
+from tests.rig import CLAUDE_CODE, MODEL, ask, key, plan, rig, vendor
 
 CHAT = "/v1/chat/completions"
 TURN = [{"role": "user", "content": "hello"}]
@@ -48,6 +48,22 @@ def test_the_session_is_what_the_body_names():
     assert session_in(b'{"client_metadata":{"session_id":"b"}}') == "b"
     for body in (b"{}", b"x", b'{"prompt_cache_key":1}', b'{"client_metadata":[]}'):
         assert session_in(body) is None
+
+
+async def test_a_limit_that_nobody_set_takes_no_room():
+    entries = {"a": {"context": {"*": 8_000}}}
+    async with rig(vendor("a"), entries=entries) as it:
+        assert (await it.post(chat(), CHAT)).status == 200
+        asked = json.dumps({"model": MODEL, "input": "hi"}).encode()
+        assert (await it.post(asked, "/v1/responses")).status == 200
+        assert (await it.post(chat(max_tokens=32_000), CHAT)).status == 413
+
+
+async def test_what_only_a_translation_has_no_place_for_goes_as_it_came():  # P2
+    begun = chat(messages=[*TURN, {"role": "assistant", "content": "I"}])
+    async with rig(vendor("a"), entries={"a": {"format": "openai-chat"}}) as it:
+        assert (await it.post(begun, CHAT)).status == 200
+        assert it.sim.requests[-1].body == begun
 
 
 def test_what_messages_has_no_place_for_is_told_with_the_rest():

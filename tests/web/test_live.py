@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from time import process_time
 
-from maxpool import QuotaExceeded
+from maxpool import QuotaExceeded, Success, TokenUsage
+from maxpool.adapters.clock import SystemClock
+from maxpool.service.feed import Feed, FeedLimits, Picture
 from maxpool.service.stats import Stats
+from maxpool.service.tasks import Tasks
 from maxpool.web.live import parts
 from maxpool.web.report import document
 from tests.make import HOUR, NOW, account, ask, lease, pool, unified
 from tests.rig import key, rig, until
 from tests.web.test_report import FACTS
+
+SHARE_OF_A_CORE = 0.05
 
 
 def at(p, now=NOW):
@@ -20,8 +26,8 @@ def at(p, now=NOW):
 
 def busy():
     p = pool("a", account("b", slots=1))
-    p.observe("a", unified(five=0.4, seven=0.2), NOW)
-    p.observe("b", unified(five=0.4, seven=0.2), NOW)
+    p.observe("a", unified(five=0.4, seven=0.22), NOW)
+    p.observe("b", unified(five=0.4, seven=0.22), NOW)
     p.release(lease(p, session="s"), QuotaExceeded("5h", NOW + HOUR), NOW)
     return p
 
@@ -37,7 +43,7 @@ def test_every_account_is_a_part_of_its_own():
     p = busy()
     assert {k[1] for k in at(p) if k[0] == "account"} == {"a", "b"}
     before = at(p)
-    p.observe("a", unified(five=0.5, seven=0.2), NOW + 1)
+    p.observe("a", unified(five=0.5, seven=0.22), NOW + 1)
     after = at(p, NOW + 1)
     assert before["account", "a"] != after["account", "a"]
     assert before["account", "b"] == after["account", "b"]
@@ -56,6 +62,19 @@ def test_waiting_and_idling_are_told_as_since_when():
 def test_a_part_that_the_document_gets_one_day_is_told_too():
     doc = document(pool("a").view(NOW), Stats(), FACTS)
     assert parts({**doc, "set": {"active": "x"}})["set", ""] == {"active": "x"}
+
+
+def test_a_look_at_two_hundred_accounts_is_a_small_share_of_a_second():
+    p = pool(*(account(f"a{i}") for i in range(200)))
+    for name in p.states:
+        p.observe(name, unified(five=0.4, seven=0.22), NOW)
+    for i in range(1000):
+        p.release(lease(p, session=f"s{i}"), Success(TokenUsage(output=1)), NOW)
+    feed = Feed(lambda: Picture(head={}, parts=at(p)), FeedLimits, SystemClock(), Tasks())
+    began = process_time()
+    for _ in range(10):
+        feed._take()
+    assert (process_time() - began) / 10 < 2 * SHARE_OF_A_CORE, "with room for a slow machine"
 
 
 async def test_a_request_is_a_line_without_a_word_of_its_text():

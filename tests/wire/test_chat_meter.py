@@ -116,3 +116,43 @@ def test_junk_in_an_event_counts_as_nothing(name, junk):
     meter = ChatMeter()
     meter.feed(Event(name, junk))
     assert (meter.usage, meter.has_content, meter.complete) == (TokenUsage(), False, False)
+
+
+def test_of_several_answers_all_must_have_stopped():
+    first, second = {"index": 0, "delta": {"content": "a"}}, {"index": 1, "delta": {"content": "b"}}
+    both = data({"choices": [first]}) + data({"choices": [second]})
+    ends = [data({"choices": [{"index": n, "delta": {}, "finish_reason": "stop"}]}) for n in (0, 1)]
+    half = metered(both, ends[0])
+    assert (half.stopped, half.in_block) == (False, True)
+    assert metered(both, *ends).stopped
+
+
+@pytest.mark.parametrize(
+    ("chunks", "silent"),
+    [
+        ((chunk({"role": "assistant"}), chunk({}, "stop")), True),
+        ((chunk({"content": "a"}), chunk({}, "stop")), False),
+        ((chunk({"role": "assistant"}), chunk({}, "length")), False),
+        ((chunk({"role": "assistant"}), chunk({}, "content_filter")), False),
+        ((chunk({"role": "assistant"}),), False),
+    ],
+)
+def test_an_answer_that_ends_by_itself_without_a_word_is_silent(chunks, silent):
+    assert metered(*chunks).silent is silent
+
+
+@pytest.mark.parametrize(
+    ("message", "finish", "empty"),
+    [
+        ({"content": ""}, "stop", True),
+        (None, "stop", True),
+        ({"content": "a"}, "stop", False),
+        ({"refusal": "no"}, "stop", False),
+        ({"content": ""}, "length", False),
+    ],
+)
+def test_an_answer_that_says_nothing_is_garbage_only_behind_the_gate(message, finish, empty):
+    body = json.dumps({"choices": [{"message": message, "finish_reason": finish}]}).encode()
+    assert isinstance(judge_chat("application/json", body), Success)
+    gated = judge_chat("application/json", body, gated=True)
+    assert gated == (Garbage("empty") if empty else Success())

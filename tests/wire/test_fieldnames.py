@@ -29,6 +29,9 @@ def test_the_case_of_a_name_decides_nothing(name: str):
     [
         (b"anthropic-version", True, True),
         (b"authorization", False, True),
+        (b"Api-Key", False, True),
+        (b"x-goog-api-key", False, True),
+        (b"ChatGPT-Account-Id", False, True),
         (b"X-Maxpool-Account", False, False),
         (b"connection", False, False),
         (b"cookie", False, True),

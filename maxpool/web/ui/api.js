@@ -48,7 +48,7 @@ export async function signOut() {
 
 // What a screen needs besides the feed: asked once, and again when older than `fresh` seconds.
 export function want(path, fresh = 1e9) {
-  if (!state.you.admin) return { data: null, error: null, loading: false };
+  if (!state.you.admin && !path.startsWith('/status/')) return { data: null, error: null, loading: false };
   let found = asked.get(path);
   const old = found && Date.now() / 1000 - found.at > fresh;
   if ((!found || old) && !found?.loading && state.link === 'live') {

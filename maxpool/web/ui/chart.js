@@ -15,7 +15,7 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 // What the ledger has of this window since it began, else what was seen from here.
 function points(a, w) {
   const began = w.reset_at - w.length_s;
-  const told = wantKept(`/admin/readings?since=${Math.floor((now() - 8 * 86400) / 3600) * 3600}&window=${view.window}`, 300).data;
+  const told = wantKept(`/status/readings?since=${Math.floor((now() - 8 * 86400) / 3600) * 3600}&window=${view.window}`, 300).data;
   const kept = (told?.readings || []).filter((r) => (r.account_id ?? r.account) === a.id && r.window === w.window && r.at >= began).map((r) => [r.at, r.utilization]);
   const seen = (state.track.get(`${a.id} ${w.window}`) || []).filter((p) => p[0] >= began && Math.abs((p[2] ?? w.reset_at) - w.reset_at) < 120);
   const from = seen.length ? seen[0][0] : Infinity;

@@ -44,6 +44,13 @@ export function clock(at, seconds = false) {
   return `${two(date.getHours())}:${two(date.getMinutes())}${seconds ? `:${two(date.getSeconds())}` : ''}`;
 }
 
+// A time that is still to come: with its day when that is not today.
+export function when(at, now) {
+  const date = new Date(at * 1000);
+  const today = new Date(now * 1000).toDateString() === date.toDateString();
+  return today ? clock(at) : `${date.toLocaleDateString('en', { weekday: 'short' })} ${clock(at)}`;
+}
+
 export function moment(at, now) {
   const date = new Date(at * 1000);
   const same = new Date(now * 1000).toDateString() === date.toDateString();

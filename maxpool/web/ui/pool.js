@@ -2,7 +2,7 @@
 
 import { h } from './dom.js';
 import { burnChart } from './chart.js';
-import { NBSP, clock, count, duration, many, milliseconds, percent, planName, shortModel, shortSession, windowName, words } from './format.js';
+import { NBSP, clock, count, duration, many, milliseconds, percent, planName, shortModel, shortSession, when, windowName, words } from './format.js';
 import { badge, bar, empty, facts, heat, elapsed, panel, quota, stateOf, table, tabs, verdictOf, why } from './parts.js';
 import { account, accounts, changed, nameOf, now, state } from './store.js';
 import { act } from './api.js';
@@ -56,7 +56,7 @@ function meter(name, title) {
   const relief = burn.next_relief_at ? burn.next_relief_at - now() : null;
   let told = 'Not known yet: no plan has told its numbers.';
   if (free !== null) {
-    told = !state.summary.accounts_ready ? 'Nobody can use it now: no account is ready.' : free <= 0.001 ? 'Used up.' : left !== null && left > 0 ? ['Empty in ', h('b', null, duration(left)), `, at ${clock(burn.empty_at)}, if it goes on like this.`]
+    told = !state.summary.accounts_ready ? 'Nobody can use it now: no account is ready.' : free <= 0.001 ? 'Used up.' : left !== null && left > 0 ? ['Empty in ', h('b', null, duration(left)), `, ${when(burn.empty_at, now())}, if it goes on like this.`]
       : burn.per_hour > 0.0005 ? 'Lasts beyond the next resets at this pace.' : 'Nothing burns it now.';
   }
   const kind = free === null ? 'off' : free <= 0.02 || !state.summary.accounts_ready ? 'bad' : left !== null && left > 0 ? 'warn' : '';

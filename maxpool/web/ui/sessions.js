@@ -17,7 +17,7 @@ function listed() {
 
 function share(session) {
   const told = wantKept('/admin/usage?by=session&limit=1000', 30).data;
-  const found = (told?.usage || told?.lines || []).find((u) => u.key === session);
+  const found = (told?.usage || told?.lines || []).find((u) => (u.session ?? u.key) === session);
   if (!found) return null;
   const sent = found.tokens_in + found.cache_read + found.cache_write;
   return sent ? found.cache_read / sent : null;

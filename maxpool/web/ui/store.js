@@ -1,7 +1,7 @@
 // What the page knows of the pool, kept up by the live feed. Reads the stream by itself, so that a refusal
 // is known from a server that is gone, and every reconnect begins with the whole picture.
 
-import { windowName, words } from './format.js';
+import { windowName } from './format.js';
 
 export const state = {
   link: 'connecting', // connecting | live | gone | busy | locked
@@ -36,8 +36,7 @@ export const account = (id) => state.accounts.get(id);
 export const nameOf = (id) => state.accounts.get(id)?.name ?? id ?? '–';
 export const accounts = () => state.order.map((id) => state.accounts.get(id)).filter(Boolean);
 
-const BACK = { ready: 'is ready again', busy: 'is busy: every slot is taken', cooling: 'cools down', benched: 'is benched', locked_out: 'is locked out: its login is needed', draining: 'is draining', disabled: 'was disabled', closed: 'is closed' };
-
+// What only this page can know; the rest is told by the server.
 function happened(kind, text, detail = '') {
   state.happened.unshift({ at: now(), kind, text, detail });
   state.happened.length = Math.min(state.happened.length, MOST_HAPPENED);
@@ -58,16 +57,11 @@ function track(one) {
 
 function takeAccount(one) {
   if (one.removed) {
-    if (account(one.id)) happened('account', `${nameOf(one.id)} was removed`);
     state.accounts.delete(one.id);
     state.order = state.order.filter((id) => id !== one.id);
     return;
   }
   const before = account(one.id);
-  if (state.ready && !before) happened('account', `${one.name} was added`);
-  else if (before && before.state !== one.state && !(before.state === 'busy' && one.state === 'ready') && one.state !== 'busy') {
-    happened('account', `${one.name} ${BACK[one.state] || words(one.state)}`, one.unavailable ? (one.unavailable.detail || words(one.unavailable.reason)) : '');
-  }
   for (const w of before?.windows || []) {
     const then = one.windows.find((x) => x.window === w.window);
     if (then && w.reset_at && then.reset_at && then.reset_at - w.reset_at > 60 && (w.utilization ?? 0) > (then.utilization ?? 0)) {
@@ -98,7 +92,8 @@ const TAKE = {
     state.requests = new Map();
     for (const one of data.accounts) takeAccount(one);
     for (const one of data.requests) takeRequest(one);
-    const known = new Set(['schema', 'version', 'started_at', 'now', 'you', 'accounts', 'requests']);
+    state.happened = [...data.happened, ...state.happened.filter((e) => e.text)].sort((a, b) => b.at - a.at).slice(0, MOST_HAPPENED);
+    const known = new Set(['schema', 'version', 'started_at', 'now', 'you', 'accounts', 'requests', 'happened']);
     for (const name in data) if (!known.has(name)) (TAKE[name] || ((part) => { state.more[name] = part; }))(data[name]);
     state.ready = true;
     if (ready && state.link === 'gone') happened('server', 'The server answers again');
@@ -112,18 +107,15 @@ const TAKE = {
   request: takeRequest,
   queue(data) { state.queue = data; },
   throttle(data) {
-    if (state.ready && data.count > state.throttle.count) happened('throttle', 'The upstream asked everybody to pause', data.open.map((p) => p.scope).join(', '));
     state.throttle = data;
   },
   sessions(data) { state.sessions = data; },
   refusals(data) { state.refusals = data; },
   config(data) {
-    if (state.ready && data.error && data.error !== state.config.error) happened('config', 'The config file is wrong, the old one stays', data.error);
-    else if (state.ready && data.loaded_at !== state.config.loaded_at) happened('config', 'The config was read again');
     state.config = data;
   },
   event(data) {
-    state.happened.unshift({ at: data.at, kind: data.kind, text: data.text || words(data.kind), detail: typeof data.detail === 'string' ? data.detail : '', account: data.account });
+    state.happened.unshift(data);
     state.happened.length = Math.min(state.happened.length, MOST_HAPPENED);
   },
 };

@@ -32,7 +32,7 @@ const label = (u, by) => {
   if (u.name) return u.name;
   if (by === 'account') return nameOf(u.key);
   if (by === 'model') return shortModel(u.key);
-  if (by === 'session') return shortSession(u.key);
+  if (by === 'session') return shortSession(u.session || u.key);
   return u.key || { client: 'no key', device: 'this server' }[by] || '–';
 };
 
