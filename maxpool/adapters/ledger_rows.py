@@ -7,6 +7,8 @@ decided in `ledger`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import add
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import case
@@ -30,15 +32,21 @@ from maxpool.core.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Insert, Table
+    from sqlalchemy import Connection, Dialect, Insert, Table
 
 CHUNK_ROWS: Final = 100
 """Rows handed to the driver at a time: it holds the interpreter's lock meanwhile, and streams wait."""
 
 HOUR_S: Final = 3600
 _ZERO: Final = (0,) * (len(COUNTS) - 2) + (0.0, 0.0)
+
+KEYS: Final[Mapping[Table, tuple[str, ...]]] = {
+    table: tuple(column.name for column in table.primary_key)
+    for table in (READINGS, ACCOUNTS, HOURS, SESSIONS)
+}
+"""Tables whose rows may be there already."""
 
 Counts = tuple[float, ...]
 HourKey = tuple[int, str, str, str, str]
@@ -52,6 +60,11 @@ class _Session:
     model: str
     client: str
     counts: list[float] = field(default_factory=lambda: [*_ZERO])
+
+    def values(self) -> tuple[Any, ...]:
+        """In the order of the table's columns."""
+        told = (self.first_at, self.last_at, self.account, self.model, self.client)
+        return (*told, *self.counts)
 
 
 @dataclass(slots=True)
@@ -88,7 +101,8 @@ class Batch:
     def _count(self, row: RequestRecord) -> None:
         counts = counts_of(row)
         key = (int(row.at // HOUR_S) * HOUR_S, row.account, row.model, row.client, row.device)
-        _add(self.hours.setdefault(key, [*_ZERO]), counts)
+        hour = self.hours.get(key)
+        self.hours[key] = [*counts] if hour is None else [*map(add, hour, counts)]
         if not row.session:
             return
         known = self.sessions.get(row.session)
@@ -98,43 +112,16 @@ class Batch:
         known.first_at = min(known.first_at, row.at)
         if row.at >= known.last_at:
             known.last_at, known.account, known.model = row.at, row.account, row.model
-        _add(known.counts, counts)
+        known.counts = [*map(add, known.counts, counts)]
 
     def write(self, connection: Connection) -> None:
         """Put everything into the database, within the caller's transaction."""
-        _insert(connection, REQUESTS, RequestRecord._fields, self.requests)
-        _insert(connection, EVENTS, EventRecord._fields, self.events)
-        if self.readings:
-            rows = [row._asdict() for row in self.readings.values()]
-            connection.execute(_upsert(connection, READINGS, ("account", "window", "at"), ()), rows)
-        if self.names:
-            named = [{"id": key, "name": name} for key, name in self.names.items()]
-            connection.execute(_upsert(connection, ACCOUNTS, ("id",), ()), named)
-        if self.hours:
-            keys = ("hour", "account", "model", "client", "device")
-            summed = [
-                {**dict(zip(keys, key, strict=True)), **dict(zip(COUNTS, counts, strict=True))}
-                for key, counts in self.hours.items()
-            ]
-            connection.execute(_upsert(connection, HOURS, keys, COUNTS), summed)
-        if self.sessions:
-            connection.execute(
-                _upsert(connection, SESSIONS, ("session",), COUNTS), self._sessions()
-            )
-
-    def _sessions(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "session": name,
-                "first_at": one.first_at,
-                "last_at": one.last_at,
-                "account": one.account,
-                "model": one.model,
-                "client": one.client,
-                **dict(zip(COUNTS, one.counts, strict=True)),
-            }
-            for name, one in self.sessions.items()
-        ]
+        _put(connection, REQUESTS, self.requests)
+        _put(connection, EVENTS, self.events)
+        _put(connection, READINGS, [*self.readings.values()])
+        _put(connection, ACCOUNTS, [*self.names.items()])
+        _put(connection, HOURS, [(*key, *counts) for key, counts in self.hours.items()])
+        _put(connection, SESSIONS, [(name, *one.values()) for name, one in self.sessions.items()])
 
 
 def counts_of(row: RequestRecord) -> Counts:
@@ -154,43 +141,39 @@ def counts_of(row: RequestRecord) -> Counts:
     )
 
 
-def _add(total: list[float], counts: Counts) -> None:
-    for i, count in enumerate(counts):
-        if count:
-            total[i] += count
-
-
-def _insert(
-    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> None:
-    """Rows as tuples, past SQLAlchemy's work on each value: a third of its cost per row."""
+def _put(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Rows as tuples in the order of the table's columns, past SQLAlchemy's work on each value."""
     if not rows:
         return
-    compiled = table.insert().compile(dialect=connection.dialect, column_keys=list(names))
-    order = [names.index(name) for name in compiled.positiontup or names]
-    straight = order == list(range(len(names)))
+    sql = _statement(connection.dialect, table)
     for at in range(0, len(rows), CHUNK_ROWS):
-        chunk = rows[at : at + CHUNK_ROWS]
-        values = [tuple(row) if straight else tuple(row[i] for i in order) for row in chunk]
-        connection.exec_driver_sql(str(compiled), values)
+        connection.exec_driver_sql(sql, [tuple(row) for row in rows[at : at + CHUNK_ROWS]])
 
 
-def _upsert(
-    connection: Connection, table: Table, keys: Sequence[str], sums: Sequence[str]
-) -> Insert:
+@lru_cache(maxsize=64)
+def _statement(dialect: Dialect, table: Table) -> str:
+    """The statement that takes such rows; compiled once for an engine."""
+    names = [column.name for column in table.columns if column.name != "seq"]
+    made = _upsert(dialect, table) if table in KEYS else table.insert()
+    compiled = made.compile(dialect=dialect, column_keys=names)
+    assert (compiled.positiontup or names) == names
+    return str(compiled)
+
+
+def _upsert(dialect: Dialect, table: Table) -> Insert:
     """Insert, or add to the row that is there; what is no sum takes the newer value.
 
     Rows may come late: what a session was last is told by its latest request, not by the last written.
     """
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement: Any = dialect.insert(table)
-    new, old = statement.excluded, table.c
+    room: Any = sqlite if dialect.name == "sqlite" else postgresql
+    statement: Any = room.insert(table)
+    new, old, keys = statement.excluded, table.c, KEYS[table]
     changed: dict[str, Any] = {}
     for column in table.columns:
         name = column.name
         if name in keys or name == "client":
             continue
-        if name in sums:
+        if name in COUNTS:
             changed[name] = old[name] + new[name]
         elif name == "first_at":
             changed[name] = case((new[name] < old[name], new[name]), else_=old[name])

@@ -112,6 +112,7 @@ class Maxpool:
     def facts(self) -> ServerFacts:
         """What the status document says of the server."""
         jobs: dict[str, Any] = {"timers": self.timers.counts, "tasks": len(self.tasks)}
+        jobs["faults"] = {"requests": self.stats.internal_errors, "tasks": self.tasks.failed}
         jobs |= self.probing.jobs() | self.books.jobs() | {"alerts": self.alerting.report()}
         logins = self.refreshing
         jobs |= logins.jobs() if logins is not None else {}

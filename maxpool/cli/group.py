@@ -68,6 +68,20 @@ class Verbs(click.Group):
         """The verbs, in the order in which a newcomer needs them."""
         return list(VERBS)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verbs in a line each, as click writes them; of those that say theirs none is imported."""
+        from maxpool.cli.verbs import SUMMARIES
+
+        limit = formatter.width - 6 - max(map(len, VERBS))
+        rows = []
+        for verb in VERBS:
+            said = SUMMARIES.get(verb)
+            known = self.get_command(ctx, verb) if said is None else click.Command(verb, help=said)
+            if known is not None:
+                rows.append((verb, known.get_short_help_str(limit)))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The verb's `command`, imported now."""
         if cmd_name not in VERBS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from typing import TYPE_CHECKING
 
@@ -50,6 +49,8 @@ def _commands(ctx: click.Context) -> Iterator[click.Context]:
 
 
 def _described(ctx: click.Context) -> Iterator[str]:
+    import inspect  # only here: the group's help loads this file, too
+
     one = ctx.command
     usage = " ".join(one.collect_usage_pieces(ctx))
     yield f".SS {_escaped(f'{ctx.command_path} {usage}')}"

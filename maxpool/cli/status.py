@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 NO_ACCOUNT = 4
-NOBODY = "No account can serve now; WHY NOT above says what each waits for."
+NOBODY = "No account can serve now; what each waits for stands above."
 PAUSED = "The pool is paused by hand: new requests wait. Go on with: maxpool resume"
 
 

@@ -88,11 +88,11 @@ def card(account: Document, now: float, width: int) -> Text:
         name_cells = min(_LONGEST_NAME, max(6, width - 21))
         line = Text(f"{render.cut(row.name, name_cells):<{name_cells}} ").append_text(state)
         line.append(load).append("\n")
-        cells = min(20, (width - 2 * (4 + 6 + _RESET_CELLS)) // 2)
+        cells = min(20, (width - 2 * (3 + 6 + _RESET_CELLS) - 2) // 2)
         resets = width >= _WITH_RESET
         cells = cells if cells >= _SHORTEST_BAR else 0
         for label in ("5h", "7d"):
-            line.append(f"{label} ", style="dim")
+            line.append("5h " if label == "5h" else f"  {label} ", style="dim")
             line.append_text(_meter(account, label, now, cells, resets=resets))
     line.rstrip()
     why = row.why if row.why != row.state.replace("_", " ") else ""
@@ -137,7 +137,7 @@ def _shares(width: int) -> tuple[int, int]:
 def _meter(account: Document, label: str, now: float, cells: int, *, resets: bool = True) -> Text:
     """A window as a bar with the mark of an even pace, its use and its reset."""
     window = next((w for w in account.get("windows") or () if w.get("window") == label), None)
-    whole = cells + 6 + _RESET_CELLS
+    whole = cells + (6 if cells else 5) + _RESET_CELLS
     if window is None:
         return Text(f"{'-':<{whole}}", style="dim")
     share = used(account, label)
@@ -150,7 +150,7 @@ def _meter(account: Document, label: str, now: float, cells: int, *, resets: boo
         found = found[:place] + Text(TICK, style="bold") + found[place + 1 :]
     reset_at = render.number(window.get("reset_at"))
     left = "" if reset_at is None or not resets else duration(reset_at - now)
-    found.append(f"{render.percent(share):>6}")
+    found.append(f"{render.percent(share):>{6 if cells else 5}}")
     return found.append(f" {left:<{_RESET_CELLS - 1}}", style="dim")
 
 

@@ -68,11 +68,9 @@ def _explained(
     )
     found = _decided(asked, seen)
     waits_for = _held(pool, request, exclude, ctx, now)
+    choice = found if isinstance(found, Choice) and waits_for is None else None
     if isinstance(found, Blocked):
         waits_for = waits_for or found.cause
-    choice = found if isinstance(found, Choice) else None
-    held = waits_for is not None and waits_for.reason in (Reason.PAUSED, Reason.QUEUED)
-    choice = None if held else choice
     binding = pool.bindings.find(session_key(request), now)
     return Explanation(
         at=now,

@@ -6,6 +6,7 @@ upstream that does not answer in time only means a shorter list.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ LIST_AGE_S = 600.0
 FAILED_AGE_S = 30.0
 TIMEOUT_S = 2.0  # Claude Code waits 3 s for the list
 MAX_LIST_BYTES = 1 << 20
+MAX_AT_ONCE = 64  # lists asked for; each holds a connection, of which a process may have some 1,000
 
 
 class _Model(msgspec.Struct):
@@ -68,11 +70,12 @@ class ModelList:
     clock: Clock
     destinations: Mapping[str, Destination]
     known: dict[Origin, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_AT_ONCE))
 
     async def offered(self, program: str | None, profile: str | None = None) -> list[str]:
         """Model ids that enabled accounts offer to that program and profile, sorted, without doubles."""
         found: set[str] = set()
-        asked: set[Origin] = set()
+        asked: dict[Origin, tuple[Account, Destination]] = {}
         for state in list(self.pool.states.values()):
             account = state.account
             probe = LeaseRequest("", program=program, format=account.format, profile=profile)
@@ -83,18 +86,19 @@ class ModelList:
                 continue
             destination = self.destinations.get(account.id)
             # A locked account's bearer goes nowhere: its origin may not be the confirmed one.
-            if destination is None or state.credential.dead or _origin(destination) in asked:
-                continue
-            asked.add(_origin(destination))
-            found.update(await self._listed(account, destination))
-        return sorted(found)
+            if destination is not None and not state.credential.dead:
+                asked.setdefault(_origin(destination), (account, destination))
+        # All at once: a client waits no longer for several that do not answer than for one.
+        lists = await asyncio.gather(*(self._listed(*one) for one in asked.values()))
+        return sorted(found.union(*lists))
 
     async def _listed(self, account: Account, destination: Destination) -> tuple[str, ...]:
         now, origin = self.clock.now(), _origin(destination)
         kept = self.known.get(origin)
         if kept is not None and 0 <= now < kept[0]:
             return kept[1]
-        fresh = await self._ask(account, destination)
+        async with self.room:
+            fresh = await self._ask(account, destination)
         ids = fresh if fresh is not None else (kept[1] if kept is not None else ())
         self.known[origin] = (now + (LIST_AGE_S if fresh is not None else FAILED_AGE_S), ids)
         return ids

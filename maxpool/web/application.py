@@ -117,14 +117,14 @@ def application(
         # Exact, no patterns; never in place of an endpoint of our own.
         others = (path for path in surfaces.open_paths if place_of(path) is None)
         direct = dict.fromkeys(others, surfaces.passthrough) | direct
-    switch = _Switch(app, direct, surfaces.resources, surfaces.kept_nothing)
+    switch = Switch(app, direct, surfaces.resources, surfaces.kept_nothing)
     guard = Guard(switch, rules, new_id, clock, admin_digest)
     guard.browsers = surfaces.events.browsers
     return guard
 
 
 @dataclass(slots=True)
-class _Switch:
+class Switch:
     """Sends the data plane's paths straight to their endpoints, past the framework.
 
     Starlette's two outer layers wrap every `send`: a tenth of a request's CPU, and a share of each

@@ -172,6 +172,13 @@ STATS: Final = (
 )
 
 JOBS: Final[tuple[tuple[str, str, str, Kind, str], ...]] = (
+    (
+        "faults",
+        "tasks",
+        "task_failures_total",
+        "counter",
+        "Background tasks of maxpool that failed.",
+    ),
     ("refresh", "refreshes", "refreshes_total", "counter", "Logins that got new tokens."),
     ("refresh", "failures", "refresh_failures_total", "counter", "Refreshes that failed."),
     ("probes", "asked", "probes_total", "counter", "Times that a usage endpoint was asked."),

@@ -93,9 +93,14 @@ def told_as(error: Mapping[str, Any], status: int, facts: Mapping[str, Any]) -> 
         kind, code = _NO_MODEL
     elif kind == _REQUEST and "prompt is too long" in message:
         kind, code = _TOO_LONG
-    own = _object_in(error.get("details")).get("error_code")
-    named = own if isinstance(own, str) else code
-    return {"message": message, "type": kind, "param": None, "code": named}
+    details = _object_in(error.get("details"))
+    own, param = details.get("error_code"), details.get("param")
+    return {
+        "message": message,
+        "type": kind,
+        "param": param if isinstance(param, str) else None,
+        "code": own if isinstance(own, str) else code,
+    }
 
 
 def _kind(told: object, status: int) -> tuple[str, str | None]:

@@ -20,7 +20,7 @@ def version_in(url):
     with engine.connect() as connection:
         found = connection.execute(select(META.c.value).where(META.c.key == "version")).scalar()
     engine.dispose()
-    return int(found)
+    return int(found or 0)
 
 
 def test_a_fresh_database_has_every_table_and_this_version(database):

@@ -39,7 +39,10 @@ def test_systemd_finds_nothing_wrong_with_the_unit(user, tmp_path):
         check=False,
     )
     ours = [line for line in done.stderr.splitlines() if UNIT in line]
-    assert (ours, user or done.returncode) == ([], user or 0)  # the system may have units of its own
+    assert (ours, user or done.returncode) == (
+        [],
+        user or 0,
+    )  # the system may have units of its own
 
 
 def test_what_means_something_to_systemd_is_passed_as_it_is():

@@ -31,7 +31,7 @@ def test_a_url_with_a_password_comes_from_elsewhere(tmp_path, monkeypatch):  # X
     monkeypatch.delenv("LEDGER_URL")
     with pytest.raises(SecretError):
         url_of(config(url="env:LEDGER_URL"), None)
-    notices = []
+    notices: list[str] = []
     assert found_url(config(url="env:LEDGER_URL"), None, notices) == ""
     assert "LEDGER_URL" in notices[0]
 

@@ -99,7 +99,12 @@ def test_where_ten_ports_are_taken_the_server_says_who_has_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ):
     asked: list[int] = []
-    monkeypatch.setattr(background, "_is_free", lambda _host, port: bool(asked.append(port)))
+
+    def taken(_host: str, port: int) -> bool:
+        asked.append(port)
+        return False
+
+    monkeypatch.setattr(background, "_is_free", taken)
     assert background.free_port("127.0.0.1", 4000) == 4000
     assert asked == list(range(4000, 4010))
 

@@ -1,5 +1,6 @@
 import ast
 import re
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -44,6 +45,20 @@ def test_every_command_has_help_and_an_example(name, command):
     assert isinstance(command, click.Group) or (command.epilog or "").startswith("Example: ")
     result = CliRunner().invoke(maxpool, [*name.split(), "--help"])
     assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(("name", "command"), commands())
+def test_every_example_is_a_command_line_that_can_be_given(name, command, tmp_path, monkeypatch):
+    if isinstance(command, click.Group):
+        return  # its commands have theirs
+    found = re.search(r'maxpool ((?:[^|>&)"]|"[^"]*")+)', command.epilog or "")
+    assert found
+    (tmp_path / "pool.maxpool").touch()  # what `import` reads has to be there
+    monkeypatch.chdir(tmp_path)
+    words, ctx = shlex.split(found[1]), click.Context(maxpool, info_name="maxpool")
+    for word in name.split():
+        assert words.pop(0) == word
+    command.make_context(name, words, parent=ctx)  # raises where it does not parse
 
 
 @pytest.mark.parametrize(("name", "command"), commands())

@@ -52,7 +52,7 @@ def foreign(modules: set[str]) -> set[str]:
         (["statusline"], 70, set()),
         (["env"], 90, set()),
         (["env", "--json"], 130, {"click"}),
-        (["--help"], 170, {"click"}),
+        (["--help"], 90, {"click"}),
     ],
 )
 def test_a_short_command_loads_what_it_needs_and_no_more(arguments, most, may, tmp_path):

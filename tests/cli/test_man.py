@@ -23,7 +23,11 @@ def test_every_verb_and_topic_has_its_section():
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 def test_groff_reads_it_without_a_warning_and_keeps_options_as_they_are_typed():
     done = subprocess.run(
-        ["groff", "-man", "-ww", "-Tascii"], input=page(), capture_output=True, text=True, check=True
+        ["groff", "-man", "-ww", "-Tascii"],
+        input=page(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stderr == ""
     assert "maxpool status --watch 2" in done.stdout

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,7 +29,7 @@ class Watched:
 @pytest.fixture
 def stderr(monkeypatch):
     found = Watched(terminal=True)
-    monkeypatch.setattr(sys, "stderr", found)
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=found))
     monkeypatch.delenv("NO_COLOR", raising=False)
     return found
 

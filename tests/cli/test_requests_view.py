@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from maxpool.cli.requests_view import line, listed, took
-from maxpool.cli.tables import plain
+from maxpool.cli.tables import Table, plain
 from tests.make import request_record
 
 NOW = 1_800_000_100.0
@@ -12,6 +12,12 @@ NOW = 1_800_000_100.0
 def one(**changed):
     row = request_record(1, **changed)
     return {"number": 1, **row._asdict(), "account_name": "work"}
+
+
+def table_of(parts):
+    """The lines of the table below the first sentence."""
+    (table,) = (part for part in parts if isinstance(part, Table))
+    return plain(table)
 
 
 def told(*rows, before=None):
@@ -31,19 +37,19 @@ LONG = one(
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_a_narrow_terminal_gets_what_fits(width):
-    table = listed(told(LONG, one()), width)[2]
-    assert max(map(len, plain(table))) <= width
+    lines = table_of(listed(told(LONG, one()), width))
+    assert max(map(len, lines)) <= width
 
 
 def test_a_wide_one_gets_ids_and_notes_as_well():
     row = one(skipped="a:overloaded", waited_ms=2500.0, kind="count_tokens", device="laptop")
-    text = plain(listed(told(row), 200)[2])[1]
+    text = table_of(listed(told(row), 200))[1]
     assert "req_1" in text
     assert text.endswith("a:overloaded; waited 2.5 s; count_tokens; on laptop")
 
 
 def test_a_caller_that_left_and_a_cost_that_nobody_knows():
-    text = plain(listed(told(one(status=0, cost_usd=None)), 100)[2])[1]
+    text = table_of(listed(told(one(status=0, cost_usd=None)), 100))[1]
     assert "gone" in text.split()
     assert text.endswith("?")
 

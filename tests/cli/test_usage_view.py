@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from maxpool.cli.tables import plain
+from maxpool.cli.tables import Table, plain
 from maxpool.cli.usage_view import count, csv, listed, usd
 
 NOW = 1_800_000_000.0
@@ -25,12 +25,18 @@ def line(key="claude-sonnet-5-5", **changed):
     return {**given, **changed}
 
 
+def table_of(parts):
+    """The lines of the table below the first sentence."""
+    (table,) = (part for part in parts if isinstance(part, Table))
+    return plain(table)
+
+
 def told(*lines, by="model"):
     return {"by": by, "usage": list(lines), "total": line("total"), "now": NOW}
 
 
 def widest(parts):
-    return max(len(text) for part in parts[2:] for text in plain(part))
+    return max(map(len, table_of(parts)))
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -44,8 +50,8 @@ def test_it_fits_the_terminal(width):
 def test_several_lines_have_their_sum_below():
     parts = listed(told(line(), line("other")), 120)
     assert parts[0] == "103M tokens in 1.23k requests, $123.40."
-    assert plain(parts[2])[-1].split()[0] == "all"
-    assert len(plain(listed(told(line()), 120)[2])) == 2
+    assert table_of(parts)[-1].split()[0] == "all"
+    assert len(table_of(listed(told(line()), 120))) == 2
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,7 @@ def test_money_is_as_exact_as_it_is_small(number, shown):
 
 
 def test_a_sum_that_lacks_a_price_is_marked():
-    shown = plain(listed(told(line(unpriced=2)), 120)[2])
+    shown = table_of(listed(told(line(unpriced=2)), 120))
     assert shown[1].endswith("$123.40+")
 
 
@@ -82,4 +88,4 @@ def test_no_cell_of_a_spreadsheet_is_a_formula():
 
 def test_a_session_tells_when_it_was_last_seen():
     one = line("0123456789abcdef", last_at=NOW - 90_000, session="5f2c")
-    assert plain(listed(told(one, by="session"), 120)[2])[1].startswith("5f2c ")
+    assert table_of(listed(told(one, by="session"), 120))[1].startswith("5f2c ")

@@ -23,7 +23,9 @@ def test_the_present_format_needs_no_step():
 
 
 def test_a_file_without_a_version_is_of_the_first_and_keeps_its_comments():
-    assert upgraded(OLD, {1: renamed}) == "version = 2\n# mine\n[server]\nport = 4000   # the port\n"
+    assert (
+        upgraded(OLD, {1: renamed}) == "version = 2\n# mine\n[server]\nport = 4000   # the port\n"
+    )
 
 
 def test_steps_follow_each_other():
@@ -35,7 +37,9 @@ def test_steps_follow_each_other():
     assert "port = 4001" in found
 
 
-@pytest.mark.parametrize("text", ["version = 2\n", "version = 99\n", "[server\n", "version = 'x'\n"])
+@pytest.mark.parametrize(
+    "text", ["version = 2\n", "version = 99\n", "[server\n", "version = 'x'\n"]
+)
 def test_newer_and_unreadable_texts_are_left_to_the_check(text):
     assert upgraded(text, {1: renamed}) == text
 

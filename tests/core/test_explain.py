@@ -150,3 +150,13 @@ def test_what_is_left_to_the_api_to_judge_is_chosen_in_an_explanation_too():
     told = p.explain(asked, NOW)
     assert (told.chosen, told.request) == ("a", asked)
     assert lease(p, session="s", needs=unsigned).account_id == "a"
+
+
+def test_a_limit_of_the_whole_pool_holds_back_an_explanation_as_it_does_the_request():
+    p = pool("a", limits=(Rule("requests", 1.0, Period("hour"), rolling=True),))
+    p.release(lease(p), Success(), NOW)
+    told, waits = p.explain(ask(max_wait_s=DAY), NOW), p.acquire(ask(max_wait_s=DAY), NOW)
+    assert isinstance(waits, Wait)
+    assert told.chosen is None
+    assert told.waits_for is not None
+    assert (told.waits_for.reason, told.waits_for.until) == (waits.reason, waits.until)

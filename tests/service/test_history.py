@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from maxpool.core.records import AccountRecord, ReadingRecord
+from maxpool.core.records import AccountRecord, Keep, ReadingRecord, Row
 from maxpool.service.history import Pruner, Sampler
+from maxpool.sim.clock import HandClock
 from tests.make import NOW, pool, unified
 
 
-class Clock:
-    at = NOW
-
-    def now(self):
-        return self.at
-
-
-class Rows(list):
+class Rows(list[Row]):
     record = list.append
 
     def of(self, kind):
@@ -25,11 +19,11 @@ class Rows(list):
 
 @pytest.fixture
 def sampler():
-    return Sampler(pool("a", "b"), Rows(), Clock())
+    return Sampler(pool("a", "b"), Rows(), HandClock(NOW))
 
 
 def shown(sampler, used, at):
-    sampler.clock.at = at
+    sampler.clock.advance(at - sampler.clock.now())
     sampler.pool.observe("a", unified(at, five=used, five_reset=NOW + 9000.0), at)
     sampler.look()
 
@@ -44,7 +38,7 @@ def test_a_window_is_told_when_it_changed_and_only_then(sampler):
 
 def test_a_window_that_began_anew_is_told_as_empty(sampler):
     shown(sampler, 0.9, NOW)
-    sampler.clock.at = NOW + 9001.0
+    sampler.clock.advance(9001.0)
     sampler.look()
     last = [row for row in sampler.ledger.of(ReadingRecord) if row.window == "5h"][-1]
     assert (last.utilization, last.at) == (0.0, NOW + 9001.0)
@@ -60,12 +54,13 @@ def test_names_are_told_once_and_again_when_they_change(sampler):
 
 
 async def test_what_is_too_old_is_told_by_the_settings_of_now():
-    said = []
+    said: list[Keep] = []
 
     class Ledger:
-        prune = said.append
+        def prune(self, keep: Keep) -> None:
+            said.append(keep)
 
-    pruner = Pruner(Ledger(), Clock(), 90.0, 30.0)
+    pruner = Pruner(Ledger(), HandClock(NOW), 90.0, 30.0)
     pruner.requests_s = 50.0
     await pruner.tick()
     assert (said[0].requests_from, said[0].readings_from, said[0].now) == (NOW - 50, NOW - 30, NOW)

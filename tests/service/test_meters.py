@@ -62,7 +62,7 @@ def test_another_processs_counts_are_added_and_what_is_not_known_is_left_out():
     for _ in range(2):
         theirs.ended(request_record(waited_ms=20.0))
     assert (meters.requests, meters.first_byte_s["sonnet"].counts) == (
-        {key: 3 for key in theirs.requests},
+        dict.fromkeys(theirs.requests, 3),
         [0, 0, 3, *[0] * 9],
     )
     assert meters.waited_s.counts[0] == 3

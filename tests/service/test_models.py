@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import asyncio
+
 from maxpool.sim import faults
 from tests.adapters.peers import peer, replying
-from tests.rig import CLAUDE_CODE, key, plan, rig
+from tests.rig import CLAUDE_CODE, key, plan, rig, vendor
+
+CHAT = {"format": "openai-chat"}
 
 
 def listed(got) -> list[str]:
@@ -37,6 +41,21 @@ async def test_an_upstream_that_fails_only_means_a_shorter_list():
             it.sim.inject(fault, None, times=None, when=lambda _: True)
             got = await it.get("/v1/models")
             assert (got.status, listed(got)) == (200, [])
+
+
+async def test_upstreams_are_asked_at_once_so_that_slow_ones_do_not_add_up():
+    def app_of(theirs):
+        async def app(scope, receive, send):
+            if scope["path"] == "/v1/models":
+                await both.wait()  # for the other one: one after another, none would be in time
+            await theirs(scope, receive, send)
+
+        return app
+
+    both = asyncio.Barrier(2)
+    people = (key("a", models=("m-1",)), vendor("b", models=("m-2",)))
+    async with rig(*people, entries={"b": CHAT}, tap=app_of) as it:
+        assert listed(await it.get("/v1/models")) == ["m-1", "m-2"]
 
 
 async def test_a_list_without_an_end_is_not_read_to_it():

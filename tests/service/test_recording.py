@@ -6,13 +6,14 @@ import json
 
 from maxpool.core.binding import session_key
 from maxpool.core.lease import LeaseRequest
+from maxpool.core.records import RequestRecord
 from maxpool.service.recording import decision_text, digest_of
 from maxpool.sim import faults
 from tests.make import lease, pool
 from tests.rig import MODEL, ask, key, rig, until
 
 
-class Rows(list):
+class Rows(list[RequestRecord]):
     """A ledger that keeps its rows in memory."""
 
     record = list.append

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from maxpool.core.lease import Burst, Command, CredentialChange, RateLimited
 from maxpool.service.events import Events
 from maxpool.service.watching import Watch
+from maxpool.sim.clock import HandClock
 from tests.make import NOW, lease, pool
-
-
-class Clock:
-    at = NOW
-
-    def now(self):
-        return self.at
 
 
 @pytest.fixture
 def watch():
-    clock, reloader = Clock(), SimpleNamespace(reloads=0, error=None)
+    clock = HandClock(NOW)
+    reloader: Any = SimpleNamespace(reloads=0, error=None)
     found = Watch(pool("a", "b"), clock, Events(clock), reloader)
     found.look()
     return found
@@ -46,7 +42,7 @@ def test_a_state_that_changed_is_told_with_its_reason(watch):
         *("ready", "benched"),
         "rate_limited",
     )
-    watch.clock.at = NOW + 61.0
+    watch.clock.advance(61.0)
     ((_, _, detail),) = told(watch)
     assert (detail["before"], detail["now"]) == ("benched", "ready")
 

@@ -59,6 +59,8 @@ def test_a_prompt_that_is_too_long_is_called_so():
 def test_the_upstreams_own_code_is_kept():
     details = {"error_code": "ramp_limit_exceeded"}
     assert told(429, "rate_limit_error", details=details)["code"] == "ramp_limit_exceeded"
+    assert told(400, "invalid_request_error", details={"param": "tools"})["param"] == "tools"
+    assert told(400, "invalid_request_error", details={"param": 5})["param"] is None
 
 
 def refused(reason: Reason, retry_at: float | None) -> dict[str, Any]:
