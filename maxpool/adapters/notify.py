@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from typing import Final
 
 from maxpool.adapters import process
+
+LISTEN_S: Final = 1.0
+"""How long a service manager whose queue is full is waited for: meanwhile nothing else happens here."""
 
 
 def asked() -> bool:
@@ -33,7 +37,7 @@ def main_process(pid: int) -> bool:
 
 def alive() -> bool:
     """The event loop still turns; whoever watches goes on waiting."""
-    return _tell("WATCHDOG=1")
+    return _tell("WATCHDOG=1", within_s=0.0)  # one that does not listen now hears the next
 
 
 def watched_s() -> float | None:
@@ -48,12 +52,13 @@ def watched_s() -> float | None:
     return int(limit) / 1e6 or None
 
 
-def _tell(state: str) -> bool:
+def _tell(state: str, within_s: float = LISTEN_S) -> bool:
     where = process.environment().get("NOTIFY_SOCKET", "")
     if not where.startswith(("/", "@")):
         return False
     address = f"\0{where[1:]}" if where.startswith("@") else where
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(within_s)
         sock.connect(address)
         sock.sendall(state.encode("ascii"))
         return True

@@ -270,10 +270,9 @@ def build(  # noqa: PLR0913 - parts, all by name
 ) -> Maxpool:
     """A proxy for that config; it binds nothing and starts nothing.
 
-    `load` reads the config file again, when it changed. `admin_digest`: the admin key's SHA-256 in
-    hex; without it the admin API answers nobody. `local_key` finds that of the state folder's own
-    client key, "" where there is none. `refreshing` keeps logins fresh; without it what is in the vault
-    is sent as it is. `ledger_url`: where the ledger is; without it nothing is kept.
+    `load` reads the config file again. `admin_digest`: the admin key's SHA-256 in hex; without it the admin
+    API answers nobody. `local_key`: the digest of the state folder's own client key, "" for none.
+    `refreshing` keeps logins fresh. `ledger_url`: where the ledger is; without it nothing is kept.
     """
     probing = Probing.by(clock or SystemClock())
     clock = probing.clock
@@ -282,8 +281,7 @@ def build(  # noqa: PLR0913 - parts, all by name
     notices: list[str] = []
     destinations, origins = destinations_of(config), Origins()
     pool = restored(config, store, clock.now(), (notices, origins, destinations))
-    limits, tasks = limits_of(config), Tasks()
-    given = GivenSecrets(secrets)
+    limits, tasks, given = limits_of(config), Tasks(), GivenSecrets(secrets)
     tokens = Tokens(given, references_of(config), plans_of(config))
     waiting = WaitingRoom(pool, clock, limits, tasks)
     built = Maxpool(

@@ -20,10 +20,18 @@ def live_pages(built: Maxpool, status: StatusPages, ledger: LedgerPages) -> Even
     """`/events` over that proxy; its feed is kept for the end, when listeners are sent away."""
     events = built.books.events
     live = Live(
-        document=status.document, pool=built.pool, traces=built.forwarder.traces, events=events
+        document=status.document,
+        pool=built.pool,
+        traces=built.forwarder.traces,
+        events=events,
+        clock=built.clock,
     )
     feed = built.feed = Feed(
-        look=live, limits=lambda: _limits(built), clock=built.clock, tasks=built.tasks
+        look=live,
+        fresh=live.fresh,
+        limits=lambda: _limits(built),
+        clock=built.clock,
+        tasks=built.tasks,
     )
     events.subscribe(lambda event: feed.tell("event", happened(event)))
     browsers = Browsers(built.admin_digest, built.clock, SystemChance().token)

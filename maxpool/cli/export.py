@@ -52,10 +52,8 @@ def command(  # noqa: PLR0913 - click's own way
 
     if file.exists() and not force:
         raise click.UsageError(f"{file} exists; name another file, or give --force.")
-    if move and not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError("There is no terminal to ask in: give --yes to move logins.")
-        click.confirm(MOVE_QUESTION, abort=True, err=True)
+    if move and not yes and not _agreed():
+        raise click.Abort
     phrase = passphrase(
         "Pass phrase for the file", passphrase_file, "--passphrase-file", twice=True
     )
@@ -70,6 +68,16 @@ def command(  # noqa: PLR0913 - click's own way
     from maxpool.cli.tables import show
 
     show(lines(file, found))
+
+
+def _agreed() -> bool:
+    """Whether the person, or whatever answers for one, lets logins leave."""
+    try:
+        return click.confirm(MOVE_QUESTION, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise click.UsageError("Nobody answered: give --yes to move logins.") from None
 
 
 def lines(file: Path, found: Exported) -> list[str]:

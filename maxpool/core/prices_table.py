@@ -94,6 +94,10 @@ class PriceTable:
         return listed.get(model) or listed.get(plain_name(model))
 
 
+NO_PRICES: Final = PriceTable()
+"""Nobody knows what anything costs."""
+
+
 def plain_name(model: str) -> str:
     """A model's name without its edition: a date, `-latest`, a variant in brackets.
 

@@ -234,12 +234,14 @@ class Bucket:
                 last = max([*slices, self._slice(now)])
                 slices[last] = slices.get(last, 0.0) + self.reserved
             return found | {"slices": [[i, n] for i, n in slices.items()]}
-        used = self.used + self.reserved
+        index, passed = max(self.index, self.rule.period.index(now)), self.earlier
+        if index > self.index:  # what runs counts for the window that holds `now`
+            passed = self.used if index == self.index + 1 else 0.0
         return found | {
-            "index": self.index,
-            "used": used,
-            "earlier": self.earlier,
-            "last_at": self.last_at,
+            "index": index,
+            "used": self.count(now) + self.reserved,
+            "earlier": passed,
+            "last_at": max(self.last_at, now) if self.reserved else self.last_at,
         }
 
     def load(self, saved: Mapping[str, Any]) -> None:

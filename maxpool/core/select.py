@@ -31,6 +31,7 @@ from maxpool.core.eligibility import (
 )
 from maxpool.core.field import Field, Rank, field_of, median, rank_of
 from maxpool.core.queue import class_of
+from maxpool.core.reasons import NO_TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -381,6 +382,7 @@ class Selector:
             if block.reason is Reason.OTHER_LOGIN:
                 continue
             counts[block.reason.value] = counts.get(block.reason.value, 0) + 1
-            if best is None or end_of(block) < end_of(best):
+            # What has nothing to do with the request tells nothing, where anything else does.
+            if best is None or best.reason in NO_TARGET or end_of(block) < end_of(best):
                 best = block
         return Blocked(best or Unavailable(Reason.NO_ACCOUNTS), counts)

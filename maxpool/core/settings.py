@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from maxpool.core.prices_table import PriceTable
+from maxpool.core.prices_table import NO_PRICES, PriceTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +89,7 @@ class PoolSettings:
     key_price: Literal["never", "after", "always"] = "after"
     key_price_after_s: float = 20.0
     cross_provider: Literal["never", "when-exhausted", "always"] = "when-exhausted"
-    cross_after_s: float = 20.0  # another vendor serves when nobody of a model's own is back within this
+    cross_after_s: float = 20.0  # nobody of its own vendor is back sooner: another's serves
     when_all_cooling: Literal["wait", "earliest", "refuse"] = "wait"
     kept_latencies: int = 2000  # targets whose last answers are remembered, about 1 KB each
     emergency_after_s: float = 60.0  # a reserve opens when nobody else is back within this time
@@ -118,7 +118,7 @@ class PoolSettings:
 
     # Limits of the owner's own, and what models cost (see core/budget)
     limits: tuple[Rule, ...] = ()
-    price_table: PriceTable = field(default_factory=PriceTable, compare=False)
+    price_table: PriceTable = field(default=NO_PRICES, compare=False)
     max_rate_buckets: int = 10_000  # of models and client keys: callers choose names freely
 
     # Upstream-wide throttle

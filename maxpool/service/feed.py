@@ -41,7 +41,7 @@ Key = tuple[str, str]
 class Picture:
     """What there is to see now. `listed`: event names whose parts are many; a lost one is told as removed.
 
-    `head` stands in front of every full picture (the version, the time).
+    `head` stands in front of every full picture (the version, the start).
     """
 
     head: Mapping[str, object]
@@ -94,9 +94,13 @@ class Listener:
 
 @dataclass(slots=True)
 class Feed:
-    """Looks once a second while somebody listens. `look` takes the picture, `limits` is read at each join."""
+    """Looks once a second while somebody listens. `look` takes the picture, `limits` is read at each join.
+
+    `fresh`: what a full picture says of its very moment (the time, what happened until then).
+    """
 
     look: Callable[[], Picture]
+    fresh: Callable[[], Mapping[str, object]]
     limits: Callable[[], FeedLimits]
     clock: Clock
     tasks: Tasks
@@ -183,7 +187,7 @@ class Feed:
         """The whole picture, made of the parts as they were encoded for everybody."""
         picture = self._picture
         assert picture is not None
-        head = msgspec.json.encode(picture.head)
+        head = msgspec.json.encode({**picture.head, **self.fresh()})
         lists: dict[str, list[bytes]] = {name: [] for name in sorted(picture.listed)}
         single = []
         for (name, _), data in self._seen.items():

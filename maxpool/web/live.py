@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from maxpool.core.pool import Pool
+    from maxpool.ports import Clock
     from maxpool.service.events import Event, Events
     from maxpool.service.feed import Key
     from maxpool.service.traces import Trace, Traces
@@ -48,6 +49,7 @@ class Live:
     pool: Pool
     traces: Traces
     events: Events
+    clock: Clock
 
     def __call__(self) -> Picture:
         """The picture now."""
@@ -56,9 +58,13 @@ class Live:
         for trace in islice(self.traces.latest(), SHOWN_REQUESTS):
             if trace.kind != "count_tokens":
                 found["request", trace.request_id] = request(trace, self.pool)
-        head = {key: doc[key] for key in ("schema", "version", "started_at", "now")}
-        head["happened"] = [happened(event) for event in reversed(self.events.latest)]
+        head = {key: doc[key] for key in ("schema", "version", "started_at")}
         return Picture(head=head, parts=found)
+
+    def fresh(self) -> Document:
+        """The time, and what has happened until then, the latest first."""
+        told = [happened(event) for event in reversed(self.events.latest)]
+        return {"now": self.clock.now(), "happened": told}
 
 
 def happened(event: Event) -> Document:

@@ -10,7 +10,6 @@ from maxpool.core.records import AccountRecord, LedgerQuery, ReadingRecord
 from tests.ledgers import keep, reading
 from tests.make import request_record
 
-
 TOKENS = ("tokens_in", "tokens_out", "cache_read", "cache_write_5m", "cache_write_1h")
 
 

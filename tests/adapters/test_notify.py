@@ -50,3 +50,10 @@ def test_signs_of_life_are_asked_for_by_the_manager_and_of_one_process(
         if value is not None:
             monkeypatch.setenv(name, value)
     assert notify.watched_s() == found
+
+
+def test_a_manager_that_does_not_listen_holds_no_sign_of_life_up(tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        assert [notify.alive() for _ in range(2000)].count(False) > 0  # its queue is full by now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import struct
@@ -17,7 +18,7 @@ from tests.claims.test_handover import handed_over, serving
 from tests.claims.test_operations import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 pytestmark = [
@@ -31,38 +32,47 @@ class Manager:
     """What was told, and by which process."""
 
     sock: socket.socket
+    told: asyncio.Queue[tuple[int, str]]
 
-    def hears(self) -> tuple[int, str]:
+    def hear(self) -> None:
+        """Take one message in: as the real one it listens all the time."""
         text, ancillary, _, _ = self.sock.recvmsg(200, socket.CMSG_SPACE(12))
         ((_, _, credentials),) = ancillary
-        return struct.unpack("3i", credentials)[0], text.decode()
+        self.told.put_nowait((struct.unpack("3i", credentials)[0], text.decode()))
+
+    async def hears(self, within_s: float = 30.0) -> tuple[int, str]:
+        async with asyncio.timeout(within_s):
+            return await self.told.get()
 
     async def until(self, told: str, by: int | None = None) -> int:
         """Wait for that word; returns who said it."""
         while True:
-            pid, text = await asyncio.to_thread(self.hears)
+            pid, text = await self.hears()
             if text == told and by in (None, pid):
                 return pid
 
 
 @pytest.fixture
-def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
+async def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Manager]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         sock.bind(str(tmp_path / "notify"))
-        sock.settimeout(30)
+        sock.setblocking(False)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         monkeypatch.setenv("WATCHDOG_USEC", "600000")
         monkeypatch.delenv("WATCHDOG_PID", raising=False)
-        yield Manager(sock)
+        found = Manager(sock, asyncio.Queue())
+        asyncio.get_running_loop().add_reader(sock, found.hear)
+        yield found
+        asyncio.get_running_loop().remove_reader(sock)
 
 
 async def test_it_tells_that_it_serves_that_it_lives_and_that_it_stops(manager, tmp_path):  # O5
     async with place(tmp_path) as one, serving(one) as (running, _):
         me = running.process.pid
-        assert await asyncio.to_thread(manager.hears) == (me, "READY=1")
+        assert await manager.hears() == (me, "READY=1")
         for _ in range(2):
-            assert await asyncio.to_thread(manager.hears) == (me, "WATCHDOG=1")
+            assert await manager.hears() == (me, "WATCHDOG=1")
         ending = asyncio.ensure_future(running.end())
         await manager.until("STOPPING=1", by=me)
         assert await ending == 0
@@ -72,10 +82,10 @@ async def test_a_server_that_hangs_gives_no_sign_of_life(manager, tmp_path):
     async with place(tmp_path) as one, serving(one) as (running, _):
         await manager.until("WATCHDOG=1")
         running.process.send_signal(signal.SIGSTOP)
-        manager.sock.settimeout(0.7)
+        while not manager.told.empty():  # said before
+            manager.told.get_nowait()
         with pytest.raises(TimeoutError):
-            await manager.until("nothing")
-        manager.sock.settimeout(30)
+            await manager.hears(within_s=0.7)
         running.process.send_signal(signal.SIGCONT)
         await manager.until("WATCHDOG=1")
         assert await running.end() == 0
@@ -89,6 +99,8 @@ async def test_after_a_hand_over_the_new_process_is_the_one_that_is_watched(
         await manager.until(f"MAINPID={told['pid']}", by=running.process.pid)
         await manager.until("WATCHDOG=1", by=told["pid"])
         assert await running.process.wait() == 0  # nobody waits for it
+        os.kill(told["pid"], signal.SIGTERM)
+        assert await running.end(None) == 0  # its output is the new one's, too
 
 
 async def test_a_stop_that_is_asked_of_the_leaving_process_reaches_whoever_serves(

@@ -59,6 +59,13 @@ def test_moving_logins_asks_first(run, tmp_path):
     assert run("--move", stdin="y\n").exit_code == 0
 
 
+def test_where_nobody_can_answer_the_way_to_move_logins_is_said(run, tmp_path):
+    result = run("--move", stdin="")
+    assert result.exit_code == 2
+    assert "give --yes" in result.stderr
+    assert not (tmp_path / "pool").exists()
+
+
 def test_each_account_is_told_by_what_became_of_its_login(tmp_path):  # T11
     found = Exported(
         accounts=["a", "b", "c", "d"],

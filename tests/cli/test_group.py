@@ -132,3 +132,12 @@ def test_a_fault_of_our_own_shows_its_origin_only_when_asked(flags, shown, monke
     assert "RuntimeError: boom" in result.stderr
     assert ("Traceback" in result.stderr) is shown
     assert "--debug" in result.stderr.splitlines()[-1]
+
+
+def test_what_a_person_stops_says_so(monkeypatch, capsys):
+    def stopped(*_: object, **__: object) -> None:
+        raise click.Abort
+
+    monkeypatch.setattr(maxpool, "main", stopped)
+    assert run(["login", "a"]) == 1
+    assert capsys.readouterr().err == "Stopped.\n"

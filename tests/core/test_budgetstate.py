@@ -11,7 +11,7 @@ from maxpool.core import spending
 from maxpool.core.quotareading import QuotaReading
 from maxpool.core.ratebuckets import Period, Rule
 from maxpool.errors import StateError
-from tests.make import HOUR, NOW, account, key, lease, pool, reason_of, until_of
+from tests.make import DAY, HOUR, NOW, account, key, lease, pool, reason_of, until_of
 
 LIMITS = (
     Rule("requests", 2, Period("hour"), rolling=True, provider="*"),
@@ -76,3 +76,17 @@ def test_broken_counts_are_a_broken_state():
     data["budget"]["buckets"][0][1]["about"] = 5
     with pytest.raises(StateError):
         Pool.restore(data, [account("a")], used().settings, NOW)
+
+
+@pytest.mark.parametrize("earlier_s", [0.0, DAY])
+def test_what_running_calls_are_thought_to_use_outlives_a_restart_in_a_new_window_too(earlier_s):
+    accounts = [account(limits=(Rule("tokens", 1e6, Period("day")),))]
+    old = Pool(accounts, None, NOW - earlier_s)
+    if earlier_s:
+        old.release(lease(old, NOW - earlier_s), Success(TokenUsage(input=5)), NOW - earlier_s)
+    lease(old)
+    new = Pool.restore(old.snapshot(NOW), accounts, None, NOW)
+    (was,), (now,) = old.budget.buckets.values(), new.budget.buckets.values()
+    assert now.count(NOW) == was.count(NOW) + was.reserved > 20_000
+    now.step(-earlier_s)
+    assert now.count(NOW - earlier_s) >= (5.0 if earlier_s else 20_000)

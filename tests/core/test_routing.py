@@ -90,6 +90,15 @@ def test_a_target_that_cannot_take_the_request_is_not_tried(need):  # P2
     assert leased(pool, route, needs=frozenset({need})).account_id == "openai"
 
 
+def test_a_refusal_says_why_no_target_serves_and_not_that_other_accounts_are_none():  # P2
+    blind = provider("blind", "m", lacks=frozenset({"images"}))
+    pool = routed_pool(OPENAI, blind, GROQ)
+    route = named(pool, "blind/m")
+    found = pool.acquire(asking(route, needs=frozenset({"images"})), NOW)
+    assert isinstance(found, Refusal)
+    assert (found.reason, found.counts) == ("needs", {"target": 2, "needs": 1})
+
+
 def test_a_target_whose_context_is_too_small_is_not_tried():  # P2
     short = provider("short", "m", context={"m": 10_000}, priority=-1)
     pool = routed_pool(short, OPENAI)

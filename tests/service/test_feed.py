@@ -30,7 +30,7 @@ class World:
         self.parts = {("summary", ""): {"free": 1}, ("account", "a"): {"id": "a", "used": 0.1}}
         self.clock, self.tasks = Paced(), Tasks()
         limits = FeedLimits(listeners=listeners, per_address=per_address)
-        self.feed = Feed(self.look, lambda: limits, self.clock, self.tasks)
+        self.feed = Feed(self.look, lambda: {"now": 7}, lambda: limits, self.clock, self.tasks)
 
     def look(self):
         return Picture(head={"version": "1"}, parts=dict(self.parts))
@@ -67,6 +67,7 @@ async def test_who_joins_hears_the_whole_picture_first(world):
         "hello",
         {
             "version": "1",
+            "now": 7,
             "you": {"admin": True},
             "summary": {"free": 1},
             "accounts": [{"id": "a", "used": 0.1}],

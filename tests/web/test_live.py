@@ -70,7 +70,7 @@ def test_a_look_at_two_hundred_accounts_is_a_small_share_of_a_second():
         p.observe(name, unified(five=0.4, seven=0.22), NOW)
     for i in range(1000):
         p.release(lease(p, session=f"s{i}"), Success(TokenUsage(output=1)), NOW)
-    feed = Feed(lambda: Picture(head={}, parts=at(p)), FeedLimits, SystemClock(), Tasks())
+    feed = Feed(lambda: Picture(head={}, parts=at(p)), dict, FeedLimits, SystemClock(), Tasks())
     began = process_time()
     for _ in range(10):
         feed._take()
