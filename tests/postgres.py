@@ -63,5 +63,5 @@ def fresh_database(url: str) -> str:
 
     name = f"t{uuid.uuid4().hex[:12]}"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+        connection.execute(f"CREATE DATABASE {name}")
     return url.replace("/postgres?", f"/{name}?")

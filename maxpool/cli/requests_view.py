@@ -41,8 +41,7 @@ def line(one: Document, now: float) -> str:
     """One request in a line, its columns as wide as those of the next one."""
     ended, model, account, status, took, read, out, cost, *_rest = _row(one, now, 22, wide=True)
     return (
-        f"{ended:<12} {model:<22} {account:<14} {status:<16} "
-        f"{took:>8} {read:>6} {out:>6} {cost:>8}"
+        f"{ended:<12} {model:<22} {account:<14} {status:<16} {took:>8} {read:>6} {out:>6} {cost:>8}"
     ).rstrip()
 
 

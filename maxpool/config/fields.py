@@ -379,6 +379,7 @@ def _arguments(text: str) -> list[str]:
 
 
 def key_reference(text: str, info: ValidationInfo) -> str:
+    """A reference to a secret that no program is run for."""
     if text.startswith("command:"):
         raise wrong("may be env:NAME or file:PATH", "env:NAME")
     return _reference(text, info)

@@ -180,9 +180,14 @@ def _salvage(data: Mapping[str, object], context: Mapping[str, object]) -> check
         for name, raw in (raw_profiles.items() if isinstance(raw_profiles, dict) else ())
         if (profile := _attempt(OAuthProfileConfig, raw, context)) is not None
     }
+
     def named(model: type[M], name: str) -> dict[str, M]:
         raw = data.get(name)
-        tried = {n: _attempt(model, one, context) for n, one in raw.items()} if isinstance(raw, dict) else {}
+        tried = (
+            {n: _attempt(model, one, context) for n, one in raw.items()}
+            if isinstance(raw, dict)
+            else {}
+        )
         return {n: one for n, one in tried.items() if one is not None}
 
     all_valid = isinstance(raw_profiles, dict) and len(profiles) == len(raw_profiles)

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
     from maxpool.config.checks import Finding
 
-_LATER_SECTIONS = frozenset(
-    {"secrets", "cluster", "probes", "alerts", "oauth", "buckets"}
-)
+_LATER_SECTIONS = frozenset({"secrets", "cluster", "probes", "alerts", "oauth", "buckets"})
 
 _TYPES = {
     "string_type": "must be text in quotes",

@@ -44,7 +44,15 @@ def lists() -> dict[str, type[BaseModel]]:
 
 def named() -> dict[str, type[BaseModel]]:
     """The `[group.NAME]` tables, whose names their owner chooses, by group."""
-    return {"oauth": OAuthProfileConfig, "prices": PriceConfig, "providers": ProviderConfig, "failures": FailureConfig, "aliases": AliasConfig, "sets": SetConfig, "profiles": ModelProfileConfig}
+    return {
+        "oauth": OAuthProfileConfig,
+        "prices": PriceConfig,
+        "providers": ProviderConfig,
+        "failures": FailureConfig,
+        "aliases": AliasConfig,
+        "sets": SetConfig,
+        "profiles": ModelProfileConfig,
+    }
 
 
 def tables() -> dict[str, type[BaseModel]]:

@@ -130,9 +130,7 @@ class Bindings:
         found.moves += moved
         return Move(why, moved, lost.tokens if lost is not None else 0)
 
-    def _heat(
-        self, found: Binding, account_id: str, until: float, request: LeaseRequest
-    ) -> None:
+    def _heat(self, found: Binding, account_id: str, until: float, request: LeaseRequest) -> None:
         old, proven, since = found.warm.pop(account_id, None), False, 0.0
         tokens = request.input_tokens
         if old is not None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from maxpool.core.settings import PoolSettings
     from maxpool.core.state import AccountState
 
+
 def _family_blocks(state: AccountState, now: float) -> bool:
     """Whether a model family's window is closed, or the owner limits one."""
     windows = state.quota.windows

@@ -301,9 +301,7 @@ class Selector:
         found.request = request
         return found
 
-    def only(
-        self, found: Field, weigher: Weigher, binding: Binding | None, ctx: Context
-    ) -> Choice:
+    def only(self, found: Field, weigher: Weigher, binding: Binding | None, ctx: Context) -> Choice:
         """The choice of a field of one."""
         return self._chosen(found.ranks[0], found, weigher, binding, frozenset(), ctx)
 

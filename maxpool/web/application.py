@@ -137,6 +137,7 @@ class Switch:
     kept_nothing: Messages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI call."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

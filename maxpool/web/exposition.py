@@ -37,7 +37,9 @@ class Exposition:
     def family(self, name: str, kind: Kind, about: str, samples: Iterable[Sample]) -> None:
         """All samples of one counter or gauge."""
         # True and False are numbers here: adding 0 makes them look so.
-        lines = [f"{name}{_braced(of)} {value + 0!r}\n" for of, value in samples if value is not None]
+        lines = [
+            f"{name}{_braced(of)} {value + 0!r}\n" for of, value in samples if value is not None
+        ]
         if lines:
             self._parts.append(f"# HELP {name} {about}\n# TYPE {name} {kind}\n")
             self._parts += lines

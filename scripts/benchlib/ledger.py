@@ -76,7 +76,13 @@ def _row(number):
     ended = ("anthropic", "messages", 200, False, "success", 1, True)
     used = (10, 400, 30_000, 500, 0, 0.01, False, 8000.0, 900.0, 0.0, 0.4)
     return RequestRecord(
-        digest[:24], NOW + number / 2000, *asked, *ended, *used, "", '{"quota":0.5,"strategy":"cost"}'
+        digest[:24],
+        NOW + number / 2000,
+        *asked,
+        *ended,
+        *used,
+        "",
+        '{"quota":0.5,"strategy":"cost"}',
     )
 
 

@@ -1,4 +1,5 @@
 from collections import Counter
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +11,8 @@ from maxpool.core.warmth import (
     START_S,
     Check,
     Checked,
-    Warmth,
     WarmState,
+    Warmth,
 )
 from tests.make import NOW
 
@@ -156,7 +157,7 @@ def test_checks_are_spread_over_the_interval_and_come_about_once_in_each(account
             found.ended(check, WELL, now)
             times.append((now, check.account_id))
         now += 0.05 * interval_s / 10
-    gaps = [b - a for (a, _), (b, _) in zip(times, times[1:], strict=False)]
+    gaps = [b - a for (a, _), (b, _) in pairwise(times)]
     assert min(gaps) >= LANE_S
     late = NOW + 40 + interval_s
     per_account = Counter(account for at, account in times if at > late)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from time import process_time
 
-from maxpool import QuotaExceeded, Success, TokenUsage
-from maxpool.adapters.clock import SystemClock
-from maxpool.service.feed import Feed, FeedLimits, Picture
+from maxpool import QuotaExceeded
 from maxpool.service.stats import Stats
-from maxpool.service.tasks import Tasks
 from maxpool.web.live import parts
 from maxpool.web.report import document
 from tests.make import HOUR, NOW, account, ask, lease, pool, unified
@@ -62,19 +58,6 @@ def test_waiting_and_idling_are_told_as_since_when():
 def test_a_part_that_the_document_gets_one_day_is_told_too():
     doc = document(pool("a").view(NOW), Stats(), FACTS)
     assert parts({**doc, "set": {"active": "x"}})["set", ""] == {"active": "x"}
-
-
-def test_a_look_at_two_hundred_accounts_is_a_small_share_of_a_second():
-    p = pool(*(account(f"a{i}") for i in range(200)))
-    for name in p.states:
-        p.observe(name, unified(five=0.4, seven=0.22), NOW)
-    for i in range(1000):
-        p.release(lease(p, session=f"s{i}"), Success(TokenUsage(output=1)), NOW)
-    feed = Feed(lambda: Picture(head={}, parts=at(p)), dict, FeedLimits, SystemClock(), Tasks())
-    began = process_time()
-    for _ in range(10):
-        feed._take()
-    assert (process_time() - began) / 10 < 2 * SHARE_OF_A_CORE, "with room for a slow machine"
 
 
 async def test_a_request_is_a_line_without_a_word_of_its_text():
