@@ -89,6 +89,13 @@ Index(
 )
 
 Index(
+    "requests_status",  # of the few that are not simply well
+    REQUESTS.c.status,
+    REQUESTS.c.at,
+    sqlite_where=REQUESTS.c.status != 200,
+    postgresql_where=REQUESTS.c.status != 200,
+)
+Index(
     "requests_client",
     REQUESTS.c.client,
     REQUESTS.c.at,

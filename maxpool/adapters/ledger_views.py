@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import and_, func, literal_column, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from maxpool.adapters.ledger_engine import (
@@ -120,8 +120,28 @@ class LedgerViews:
             statement = statement.where(tuple_(table.at, table.seq) < tuple_(before, wanted.before))
         if wanted.after is not None:
             statement = statement.where(table.seq > wanted.after)
+        within = self._hours_of(wanted)
+        if within is None:
+            return []
+        statement = statement.where(table.at >= within[0], table.at < within[1])
         rows = self._all(_chosen(statement, wanted).limit(min(wanted.limit, MAX_ROWS)))
         return [(row[0], RequestRecord._make(row[1:])) for row in rows]
+
+    def _hours_of(self, wanted: RequestFilter) -> tuple[float, float] | None:
+        """From when until when there can be such requests, None where there are none.
+
+        The sums by the hour know: without them the search for what is rare, or never was, goes through
+        all requests.
+        """
+        table = HOURS.c
+        statement = select(func.min(table.hour), func.max(table.hour))
+        for name in ("account", "model", "client"):
+            if getattr(wanted, name) is not None:
+                statement = statement.where(table[name] == getattr(wanted, name))
+        if wanted.status == "failed":
+            statement = statement.where(table.failed > 0)
+        found = self._all(statement)[0]
+        return None if found[0] is None else (found[0], found[1] + 3600)
 
     def request(self, request_id: str) -> RequestRecord | None:
         """One request by its id."""
@@ -210,12 +230,22 @@ def thinned(rows: Sequence[Row[Any]], most: int) -> Iterable[Row[Any]]:
     return rows if len(rows) <= most else rows[:: -(-len(rows) // most)]
 
 
+def _of_status(statement: Select[Any], number: int) -> Select[Any]:
+    """Of one status; said so that the index of the unusual ones is seen to hold them."""
+    statement = statement.where(REQUESTS.c.status == number)
+    return (
+        statement if number == 200 else statement.where(REQUESTS.c.status != literal_column("200"))
+    )
+
+
 def _chosen(statement: Select[Any], wanted: RequestFilter) -> Select[Any]:
     table = REQUESTS.c
     for name in ("account", "model", "client", "session"):
         value = getattr(wanted, name)
         if value is not None:
             statement = statement.where(table[name] == value)
+    if wanted.client:  # what the index of clients holds
+        statement = statement.where(table.client != literal_column("''"))
     if wanted.since is not None:
         statement = statement.where(table.at >= wanted.since)
     if wanted.until is not None:
@@ -228,12 +258,9 @@ def _chosen(statement: Select[Any], wanted: RequestFilter) -> Select[Any]:
         case "ok":
             return statement.where(and_(table.failed.is_(False), table.status > 0))
         case "gone":
-            return statement.where(table.status == 0)
+            return _of_status(statement, 0)
         case code:
-            number = int(code)
-            if number >= 400:  # what the index of failures holds
-                statement = statement.where(table.failed.is_(True))
-            return statement.where(table.status == number)
+            return _of_status(statement, int(code))
 
 
 def _line(row: Row[Any], **more: Any) -> UsageLine:  # noqa: ANN401 - columns of a row
