@@ -134,14 +134,14 @@ class LedgerViews:
         all requests.
         """
         table = HOURS.c
-        statement = select(func.min(table.hour), func.max(table.hour))
+        statement: Select[Any] = select(func.min(table.hour), func.max(table.hour))
         for name in ("account", "model", "client"):
             if getattr(wanted, name) is not None:
                 statement = statement.where(table[name] == getattr(wanted, name))
         if wanted.status == "failed":
             statement = statement.where(table.failed > 0)
-        found = self._all(statement)[0]
-        return None if found[0] is None else (found[0], found[1] + 3600)
+        first, last = tuple(self._all(statement)[0])
+        return None if first is None else (first, last + 3600)
 
     def request(self, request_id: str) -> RequestRecord | None:
         """One request by its id."""

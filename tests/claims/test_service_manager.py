@@ -16,6 +16,7 @@ import pytest
 from maxpool.adapters.lock import lock_state_folder
 from tests.claims.test_handover import handed_over, serving
 from tests.claims.test_operations import place
+from tests.rig import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -98,7 +99,9 @@ async def test_after_a_hand_over_the_new_process_is_the_one_that_is_watched(
         told = await handed_over(one)
         await manager.until(f"MAINPID={told['pid']}", by=running.process.pid)
         await manager.until("WATCHDOG=1", by=told["pid"])
-        assert await running.process.wait() == 0  # nobody waits for it
+        # `wait()` would wait for the output's end as well, and that is the new one's now.
+        await until(lambda: running.process.returncode is not None)
+        assert running.process.returncode == 0
         os.kill(told["pid"], signal.SIGTERM)
         assert await running.end(None) == 0  # its output is the new one's, too
 

@@ -101,8 +101,9 @@ def test_sessions_tell_where_they_are_and_what_is_cached_there():
         "moves": 1,
         "idle_s": 61.0,
         "warm": [{"account": "max-1", "tokens": 15_000}],
+        "used": {"tokens_in": 100, "cache_read": 850, "cache_write": 50},
     }
     lines = text(sessions({"bound": 2, "sessions": [one]})).splitlines()
     assert lines[0] == "2 sessions bound to accounts, the latest 1."
-    assert lines[3].split() == ["5f2c", "max-1", "3", "1", "2", "min", "max-1", "15k"]
+    assert lines[3].split() == ["5f2c", "max-1", "3", "1", "85%", "2", "min", "max-1", "15k"]
     assert "No session" in text(sessions({"bound": 0, "sessions": []}))
