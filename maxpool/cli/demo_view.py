@@ -121,7 +121,7 @@ def introduction(world: World, plan: Plan) -> list[str]:
     return [
         *_instead(world, plan),
         f"maxpool {world.proxy_url}   simulated upstream {world.upstream_url}",
-        f"Status page: {world.status_url}",
+        f"Dashboard: {world.proxy_url}/   (in numbers: {world.status_url})",
         f"Quota windows last minutes here: 5h means {_minutes(plan.minutes)} (--minutes).",
         "These invented subscriptions serve every program; real ones serve Claude Code only.",
         "Try a streaming request:",
