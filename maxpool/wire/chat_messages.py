@@ -213,7 +213,16 @@ _ROLES: Final[Mapping[str, Callable[[Conversation, Mapping[str, Any], str], None
 
 
 def _blocks(content: object, at: str, lost: Lost) -> Blocks:
-    """A content in any of its forms; blank texts are left out."""
+    """A content in any of its forms; a list may hold bare texts, too."""
+
+    def take(part: object, where: str) -> Blocks:
+        return text_blocks(part) if isinstance(part, str) else _part(part, where, lost)
+
+    return blocks_of(content, at, take)
+
+
+def blocks_of(content: object, at: str, take: Callable[[object, str], Blocks]) -> Blocks:
+    """A text, or a list of parts that `take` (part, where it stands) turns into blocks; none for None."""
     if content is None:
         return []
     if isinstance(content, str):
@@ -222,7 +231,7 @@ def _blocks(content: object, at: str, lost: Lost) -> Blocks:
         raise wrong(at, "must be a text or a list of parts")
     blocks: Blocks = []
     for index, part in enumerate(content):
-        made = text_blocks(part) if isinstance(part, str) else _part(part, f"{at}[{index}]", lost)
+        made = take(part, f"{at}[{index}]")
         if made and isinstance(part, dict):
             mark_prefix(part, made[-1])
         blocks += made

@@ -25,10 +25,10 @@ from maxpool.errors import Uncarried
 from maxpool.wire.chat_messages import (
     Conversation,
     arguments,
+    blocks_of,
     call_id,
     file_part,
     image_part,
-    mark_prefix,
     text_blocks,
     word,
     wrong,
@@ -177,19 +177,7 @@ def _without_last_thoughts(turns: Blocks) -> None:
 
 def _parts(content: object, at: str, lost: Lost) -> Blocks:
     """A content in any of its forms."""
-    if content is None:
-        return []
-    if isinstance(content, str):
-        return text_blocks(content)
-    if not isinstance(content, list):
-        raise wrong(at, "must be a text or a list of parts")
-    blocks: Blocks = []
-    for index, part in enumerate(content):
-        made = _part(part, f"{at}[{index}]", lost)
-        if made:
-            mark_prefix(part, made[-1])
-        blocks += made
-    return blocks
+    return blocks_of(content, at, lambda part, where: _part(part, where, lost))
 
 
 def _part(part: object, at: str, lost: Lost) -> Blocks:

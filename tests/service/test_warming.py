@@ -181,8 +181,12 @@ async def test_switching_off_ends_the_checks_and_a_quiet_pool_has_none():
 
 
 class Nothing:
-    def __aiter__(self) -> Any:
-        raise NotImplementedError
+    """A body that is there and empty."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        chunks: tuple[bytes, ...] = ()
+        for chunk in chunks:
+            yield chunk
 
     async def aclose(self) -> None:
         return
