@@ -96,6 +96,22 @@ async def test_what_ends_between_two_looks_at_the_clock_wakes_whoever_waits_for_
         assert isinstance(await second, Lease)
 
 
+@pytest.mark.parametrize("events", range(1, 9))
+async def test_what_ends_while_an_event_is_told_wakes_whoever_waits_for_it(events):
+    room = Room(network_s=1.05)
+    room.waiting.clock = clock = Walking(0.1)
+    now = clock.now()
+    lease = room.pool.acquire(ask(), now)
+    assert isinstance(lease, Lease)
+    room.pool.release(lease, NetworkFailure("reset", sent=True), now)
+    async with asyncio.timeout(20):
+        waiter = room.join(max_wait_s=600.0)
+        await asyncio.sleep(0)
+        for _ in range(events):
+            room.waiting.wake()
+        assert isinstance(await waiter, Lease)
+
+
 async def test_a_waiter_that_leaves_frees_its_place():
     room = Room()
     await room.take()
